@@ -1,0 +1,26 @@
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from bertpipe.models.bert import Bert
+from bertpipe.models.config import BertConfig
+from bertpipe.models.encoder import TextEncoder
+from bertpipe.models.onnx_export import export_encoder
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_graph_agrees_with_the_model(tmp_path, positions, capfd):
+    torch.manual_seed(0)
+    config = BertConfig(60, width=32, layers=2, heads=4, inner=64, max_length=24, positions=positions)
+    encoder = TextEncoder(Bert(config))
+    encoder.pooling.set_weights(torch.rand(60) + 0.1)
+    export_encoder(encoder, tmp_path / "encoder.onnx")
+    assert capfd.readouterr() == ("", "")
+    session = onnxruntime.InferenceSession(str(tmp_path / "encoder.onnx"))
+    for batch, length in ((1, 2), (5, 24), (3, 7)):
+        ids = torch.randint(5, 60, (batch, length))
+        mask = torch.ones_like(ids)
+        mask[-1, 2:] = 0
+        got = session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
+        np.testing.assert_allclose(got, encoder(ids, mask).detach().numpy(), atol=1e-5)

@@ -1,0 +1,89 @@
+from dataclasses import fields
+
+import pytest
+import torch
+
+from bertpipe.errors import InputError
+from bertpipe.text.token_store import TokenStore, TokenStoreWriter
+from bertpipe.training.pairs import CorpusPairs, pack
+
+
+def drawn(store, **changes) -> CorpusPairs:
+    settings = {"batch_size": 32, "query_tokens": 16, "passage_tokens": 64, "seed": 3}
+    return CorpusPairs(store, **{**settings, **changes})
+
+
+def texts_of(batch):
+    """Piece ids of every text of a batch: queries, then passages."""
+    return [batch.input_ids[batch.text_index == text].tolist() for text in range(2 * batch.pairs)]
+
+
+def test_packing_keeps_every_sequence_whole():
+    sequences = [[7] * 3, [8] * 10, [9] * 6, [6] * 4, [5] * 1]
+    ids, sequence_ids, text_index = pack(sequences, 10)
+    assert ids.shape == (3, 10)
+    for text, sequence in enumerate(sequences):
+        assert ids[text_index == text].tolist() == sequence
+        rows, columns = (text_index == text).nonzero()
+        assert len(set(rows)) == 1
+        assert columns.tolist() == list(range(columns[0], columns[0] + len(sequence)))
+        assert len(set(sequence_ids[text_index == text])) == 1
+    assert ((ids == 0) == (text_index == len(sequences))).all()
+    assert ((ids == 0) == (sequence_ids == 0)).all()
+
+
+def test_a_batch_is_a_pure_function_of_its_number(store):
+    first, second = drawn(store).batch(5), drawn(store).batch(5)
+    for field in fields(first):
+        assert torch.equal(getattr(first, field.name), getattr(second, field.name))
+    assert not torch.equal(first.documents, drawn(store).batch(6).documents)
+
+
+def test_queries_come_from_the_document_of_their_passage(store):
+    batch = drawn(store).batch(2)
+    texts = texts_of(batch)
+    for pair, document in enumerate(batch.documents.tolist()):
+        edges = store.sentences[store.documents[[document, document + 1]]]
+        whole = set(store.span(int(edges[0]), int(edges[1])).tolist()) | {2, 3}
+        query, passage = texts[pair], texts[batch.pairs + pair]
+        assert set(query) <= whole
+        assert set(passage) <= whole
+        assert (query[0], query[-1], passage[0], passage[-1]) == (2, 3, 2, 3)
+        assert len(query) <= 16
+        assert len(passage) <= 64
+
+
+def test_the_query_is_mostly_removed_from_its_passage(store):
+    kept = total = 0
+    for step in range(20):
+        batch = drawn(store, query_tokens=64, passage_tokens=512).batch(step)
+        texts = [" ".join(map(str, text[1:-1])) for text in texts_of(batch)]
+        kept += sum(texts[pair] in texts[batch.pairs + pair] for pair in range(batch.pairs))
+        total += batch.pairs
+    assert 0 < kept / total < 0.15
+
+
+def test_users_pairs_fill_half_a_batch(store, tmp_path):
+    writer = TokenStoreWriter(tmp_path, 300)
+    writer.add([[290, 291], [292, 293]])
+    writer.close()
+    batch = drawn(store, user_pairs=TokenStore(tmp_path)).batch(0)
+    texts = texts_of(batch)
+    assert texts[:16] == [[2, 290, 291, 3]] * 16
+    assert texts[32:48] == [[2, 292, 293, 3]] * 16
+    assert batch.documents[:16].min() >= store.num_documents
+
+
+def test_a_corpus_without_pairs_is_told_so(tmp_path):
+    writer = TokenStoreWriter(tmp_path, 300)
+    for piece in range(30):
+        writer.add([[5 + piece], [6, 7, 8]])  # a name for a title, and one sentence
+    writer.close()
+    pairs = drawn(TokenStore(tmp_path))
+    assert not pairs.possible
+    with pytest.raises(InputError, match=r"finetune\.pairs"):
+        pairs.batch(0)
+
+
+def test_possible_when_there_are_sentences(store):
+    assert drawn(store).possible
