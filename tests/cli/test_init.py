@@ -1,0 +1,108 @@
+import json
+import re
+import tomllib
+
+import pytest
+
+from bertpipe.cli.main import invoke
+from bertpipe.pipeline.pipeline import load_pipeline
+from bertpipe.pipeline.pipeline_file import find_pipeline, read_pipeline
+
+
+@pytest.fixture
+def notes(tmp_path, monkeypatch):
+    monkeypatch.delenv("BERTPIPE_PIPELINE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "my notes"
+    folder.mkdir()
+    (folder / "a.md").write_text("# Title\n\nSome text about sorting.\n")
+    (folder / "b.txt").write_text("More text.\n")
+    return folder
+
+
+def load(path):
+    from bertpipe.stages import STAGES
+
+    return load_pipeline(path, STAGES)
+
+
+def test_what_init_writes_loads(notes, tmp_path, capsys):
+    assert invoke(["init", "my notes"]) == 0, capsys.readouterr().err
+    output = capsys.readouterr()
+    assert output.out == "wrote bertpipe.toml for my notes: 1 .md, 1 .txt, 45 B\n"
+    assert output.err == "next: bertpipe run\n"
+    pipeline = load(find_pipeline(start=tmp_path))
+    assert pipeline.name == "my-notes"
+    assert pipeline.configs["corpus"].path == "my notes"
+    assert pipeline.configs["pretrain"].budget == pipeline.configs["finetune"].budget == "4m30s"
+
+
+def test_every_key_is_commented(notes):
+    invoke(["init", "my notes"])
+    before = "", ""
+    keys = 0
+    for line in (notes.parent / "bertpipe.toml").read_text().splitlines():
+        if re.match(r"(# )?\w+ = ", line):
+            keys += 1
+            assert before[1].startswith("# "), line
+            assert before[0] == "" or before[0].startswith(("#", "[")), line
+        before = before[1], line
+        assert len(line) <= 110
+    assert keys > 12
+
+
+def test_commented_keys_exist(notes):
+    """Keys that are written as comments are right as well."""
+    (notes / "c.jsonl").write_text(json.dumps({"body": "a text", "n": 1}) + "\n")
+    invoke(["init", "my notes", "--budget", "10h"])
+    path = notes.parent / "bertpipe.toml"
+    text = re.sub(r"(?m)^# (\w+ = )", r"\1", path.read_text())
+    path.write_text(text)
+    configs = load(path).configs
+    assert configs["finetune"].pairs == "pairs.tsv"
+    assert configs["corpus"].text_field == "body"
+
+
+def test_fields_and_language(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "文章.jsonl"
+    record = {"title": "标题", "content": "这是一篇关于操作系统的文章，内容很长。" * 5, 'odd "key"\n': "x"}
+    source.write_text("\n".join(json.dumps(record | {"id": n}, ensure_ascii=False) for n in range(9)))
+    assert invoke(["init", str(source), "--out", "sub.toml"]) == 0
+    file = read_pipeline(tmp_path / "sub.toml")
+    assert file.name == "文章"
+    corpus = load(tmp_path / "sub.toml").configs["corpus"]
+    assert (corpus.path, corpus.text_field, corpus.title_field) == (str(source), "content", "title")
+    assert file.tables["tokenize"]["vocab_size"] == 16000
+    assert "Chinese" in (tmp_path / "sub.toml").read_text()
+
+
+def test_a_path_is_relative_to_the_file(notes, tmp_path):
+    (tmp_path / "pipelines").mkdir()
+    assert invoke(["init", "my notes", "--out", "pipelines/notes.toml"]) == 0
+    assert tomllib.loads((tmp_path / "pipelines" / "notes.toml").read_text())["corpus"]["path"] == "../my notes"
+
+
+def test_nothing_is_overwritten_without_force(notes, tmp_path, capsys):
+    (tmp_path / "bertpipe.toml").write_text("mine")
+    assert invoke(["init", "my notes"]) == 1
+    assert capsys.readouterr().err == (
+        "error: bertpipe.toml is there already. --force overwrites it, --out FILE writes another\n"
+    )
+    assert (tmp_path / "bertpipe.toml").read_text() == "mine"
+    assert invoke(["init", "my notes", "--force"]) == 0
+    assert (tmp_path / "bertpipe.toml").read_text() != "mine"
+
+
+def test_folders_that_hold_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert invoke(["init", "empty"]) == 1
+    assert "the folder is empty" in capsys.readouterr().err
+    (tmp_path / "empty" / "photo.jpg").write_text("x")
+    assert invoke(["init", "empty"]) == 1
+    assert "there is only: 1 .jpg" in capsys.readouterr().err
+    assert invoke(["init", "gone"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert invoke(["init", "empty", "--budget", "soon"]) == 2
+    assert not (tmp_path / "bertpipe.toml").exists()

@@ -1,0 +1,75 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bertpipe.cli.output import ago, duration, figures, number, size
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0, "0"),
+        (812, "812"),
+        (4812, "4,812"),
+        (123_456, "123k"),
+        (6_812_345, "6.81M"),
+        (0.031234, "0.0312"),
+        (5.2149, "5.21"),
+        (4812.7, "4,813"),
+        (3.0, "3"),
+    ],
+)
+def test_number(value, words):
+    assert number(value) == words
+
+
+def test_size():
+    assert [size(count) for count in (0, 999, 1000, 4_200_000, 999_999_999_999_999)] == [
+        "0 B",
+        "999 B",
+        "1.0 kB",
+        "4.2 MB",
+        "1000.0 TB",
+    ]
+
+
+def test_duration():
+    assert [duration(seconds) for seconds in (0.31, 12.4, 59.7, 242, 3900)] == [
+        "0.3s",
+        "12s",
+        "1m00s",
+        "4m02s",
+        "1h05m",
+    ]
+
+
+def test_ago():
+    now = datetime.now(UTC)
+    moments = [timedelta(seconds=3), timedelta(minutes=5), timedelta(hours=3), timedelta(days=1, hours=1)]
+    assert [ago((now - span).isoformat()) for span in moments] == [
+        "just now",
+        "5 min ago",
+        "3 h ago",
+        "1 day ago",
+    ]
+    assert ago("once") == "once"
+
+
+def test_figures():
+    metrics = {
+        "documents": 4812,
+        "tokens_per_second": 6812.3,
+        "loss": 5.2149,
+        "mode": "hybrid",
+        "curve": [1],
+        "skipped": 0,
+        "width": 256,
+    }
+    assert figures(metrics | {"warm_start": True}) == [
+        "4,812 documents",
+        "6,812 tokens/s",
+        "loss 5.21",
+        "mode hybrid",
+        "width 256",
+        "warm start",
+    ]
