@@ -9,6 +9,7 @@ import click
 
 from bertpipe.cli.output import duration, print_json
 from bertpipe.cli.progress_view import progress_view
+from bertpipe.cli.report_table import print_report, read_report
 from bertpipe.cli.step_table import Row, drift_lines, print_rows
 from bertpipe.pipeline.override import Override
 from bertpipe.pipeline.pipeline import load_pipeline
@@ -67,6 +68,10 @@ def execute(
         )
         return
     print_rows(rows)
+    for row in rows:
+        report = None if dry_run or row.artefact is None else read_report(row.artefact.folder)
+        if report is not None and row.artefact is not None:
+            print_report(report, str(row.artefact.manifest.metrics.get("mode", report.get("mode"))))
     for line in drift_lines(rows):
         click.echo(line, err=True)
     click.echo(_closing(rows, str(pipeline.run_folder), seconds, dry_run=dry_run), err=True)
@@ -79,5 +84,6 @@ def _closing(rows: Sequence[Row], folder: str, seconds: float, *, dry_run: bool)
         return f"{folder}: everything is fresh"
     if dry_run:
         sure = sum(row.state != "waiting" for row in busy)
-        return f"{folder}: {sure} to run, {len(busy) - sure} waiting; nothing was done (--dry-run)"
+        waiting = f", {len(busy) - sure} waiting for those" if sure < len(busy) else ""
+        return f"{folder}: {sure} to run{waiting}; nothing was done (--dry-run)"
     return f"{folder}: {len(busy)} of {len(rows)} ran in {duration(seconds)}"

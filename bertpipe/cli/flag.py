@@ -33,7 +33,9 @@ def flag(name: str, field: FieldInfo) -> click.Option:
     """Builds the option of a field: its name, type, description and default."""
     kind = _without_none(field.annotation)
     dashed = name.replace("_", "-")
-    help_text = f"{field.description or ''}{_default(field)}"
+    # As a metavar the words would take the whole line, and leave the text a narrow column.
+    words = "|".join(_choices(kind))
+    help_text = f"{field.description or ''}{_default(field, words)}"
     parameter = f"{_PREFIX}{name}"
     if kind is bool:
         return click.Option([f"--{dashed}/--no-{dashed}", parameter], default=None, help=help_text)
@@ -42,10 +44,16 @@ def flag(name: str, field: FieldInfo) -> click.Option:
     return click.Option(
         [f"--{dashed}", parameter],
         type=_click_type(item),
+        metavar=_metavar(item),
         multiple=repeated,
         default=None,
         help=help_text + ("  (may be repeated)" if repeated else ""),
     )
+
+
+def is_from_field(parameter: click.Parameter) -> bool:
+    """Whether a parameter was built by `flag`."""
+    return (parameter.name or "").startswith(_PREFIX)
 
 
 def overrides_from(step: str, values: dict[str, Any]) -> list[Override]:
@@ -81,6 +89,11 @@ def _click_type(kind: Any) -> click.ParamType:
     return TomlValue()
 
 
+def _metavar(kind: Any) -> str:
+    """What stands for the value in the help: short, so that the descriptions have room."""
+    return {int: "N", float: "X", str: "TEXT", Path: "PATH"}.get(kind) or ("WORD" if _choices(kind) else "VALUE")
+
+
 def _choices(kind: Any) -> list[str]:
     """The words that a field may be; empty if it may be anything else."""
     values: Iterable[Any] = ()
@@ -96,13 +109,15 @@ def _is_plain(kind: Any) -> bool:
     return kind in (int, float, str, Path) or bool(_choices(kind))
 
 
-def _default(field: FieldInfo) -> str:
+def _default(field: FieldInfo, words: str) -> str:
+    """What a field may be and what it is if left out, as the end of a help text."""
+    parts = [words] if words else []
+    value = None if field.is_required() else field.get_default(call_default_factory=True)
     if field.is_required():
-        return "  [required]"
-    value = field.get_default(call_default_factory=True)
-    if value is None or value in ("", (), []):
-        return ""
-    if isinstance(value, Enum):
-        value = value.value
-    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-    return f"  [default: {text}]"
+        parts.append("required")
+    elif value is not None and value not in ("", (), []):
+        if isinstance(value, Enum):
+            value = value.value
+        text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+        parts.append(f"default: {text}")
+    return f"  [{'; '.join(parts)}]" if parts else ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from bertpipe.cli.output import number, size
+from bertpipe.cli.output import number, plain, size
 from bertpipe.duration import format_duration, parse_duration
 from bertpipe.errors import ConfigError, InputError
 from bertpipe.pipeline.pipeline_file import FILE_NAME
@@ -184,7 +184,7 @@ def pipeline_text(source: Path, target: Path, seen: Inspection, budget: float) -
     elif seen.bytes < _SMALL_BYTES:
         vocab_size, vocab_why = 4000, "4000 suits little text, 8000 more"
     return _TEMPLATE.format(
-        path_shown=_one_line(written),
+        path_shown=plain(written),
         content=_content(seen),
         run_command=_run_command(target),
         name=_quoted(name),
@@ -203,7 +203,7 @@ def _fields(seen: Inspection) -> str:
     """The keys about fields; nothing where there are no records."""
     if not seen.fields:
         return ""
-    shown = [_one_line(name) for name in list(seen.fields)[:8]]
+    shown = [plain(name) for name in list(seen.fields)[:8]]
     return _WITH_FIELDS.format(
         found=", ".join(shown) + (" ..." if len(seen.fields) > len(shown) else ""),
         text=_quoted(seen.text_field or "text"),
@@ -230,15 +230,10 @@ def _run_command(target: Path) -> str:
 def _name(source: Path) -> str:
     """A folder name made of the source's name."""
     resolved = source.resolve()
-    plain = re.sub(r"[^\w.-]+", "-", resolved.name if resolved.is_dir() else resolved.stem)
-    return plain.strip(".-") or "pipeline"
+    words = re.sub(r"[^\w.-]+", "-", resolved.name if resolved.is_dir() else resolved.stem)
+    return words.strip(".-") or "pipeline"
 
 
 def _quoted(text: str) -> str:
     """A TOML string. JSON's escapes are TOML's, but for a character that JSON leaves alone."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _one_line(text: str) -> str:
-    """Text that may stand in a comment."""
-    return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())

@@ -19,10 +19,10 @@ import click
 from bertpipe.errors import BertpipeError
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "run": ("bertpipe.cli.run", "Bring every step up to date."),
-    "search": ("bertpipe.cli.search", "Search the index."),
-    "status": ("bertpipe.cli.status", "Show which steps are fresh, and why the others are not."),
     "init": ("bertpipe.cli.init", "Write a commented bertpipe.toml for a folder of text."),
+    "run": ("bertpipe.cli.run", "Read, learn and index: bring every step up to date."),
+    "search": ("bertpipe.cli.search", "Ask the index."),
+    "status": ("bertpipe.cli.status", "Show which steps are fresh, and why the others are not."),
 }
 """Module and one line of help by command; the module has an attribute of the command's name."""
 
@@ -41,7 +41,7 @@ Examples:
   bertpipe init notes                 write bertpipe.toml for the folder notes
   bertpipe run                        read, learn and index
   bertpipe search "how to sort"       ask the index
-  bertpipe run pipelines/quickstart.toml --set pretrain.budget=10m
+  bertpipe run -p other.toml --set pretrain.budget=10m
 """
 
 

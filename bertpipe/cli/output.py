@@ -64,6 +64,22 @@ def ago(created: str) -> str:
     return f"{days} day{'s' if days > 1 else ''} ago"
 
 
+def plain(text: str) -> str:
+    """A text of the user's on one line, without what a terminal would obey (escape sequences, line ends)."""
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
+
+
+def tail_of(text: str, columns: int) -> str:
+    """The end of a text that is too long for a number of columns: of a path, that says most."""
+    from rich.cells import cell_len
+
+    if cell_len(text) <= columns:
+        return text
+    while text and cell_len(text) >= columns:
+        text = text[1:]
+    return f"…{text}"
+
+
 def figures(values: Mapping[str, Any]) -> list[str]:
     """Metrics in words, in their order: ``4,812 documents``, ``vocab size 8,000``, ``loss 5.21``.
 

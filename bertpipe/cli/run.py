@@ -38,7 +38,11 @@ def run(
     pipeline: str | None,
     as_json: bool,
 ) -> None:
-    """Bring every step up to date: run what changed and what depends on it, and nothing else."""
+    """Bring every step up to date: run what changed and what depends on it, and nothing else.
+
+    A run that was interrupted or killed goes on from where it was. Keys are in the pipeline file; `bertpipe STEP
+    --help` explains them.
+    """
     if pipeline_file and pipeline:
         raise click.UsageError("Name the pipeline file once: as an argument or with -p.")
     if skip_bad:

@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING
 import click
 
 from bertpipe.cli.options import json_option, pipeline_option, with_options
+from bertpipe.cli.output import number, plain, tail_of
 from bertpipe.errors import ArtefactError, InputError
 from bertpipe.pipeline.artefact import Artefact
 from bertpipe.pipeline.pipeline_file import find_pipeline, read_pipeline
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from bertpipe.retrieval.index import Hit, Index, SearchResult
+    from bertpipe.retrieval.snippet import Snippet
 
-# Lines of a passage that a hit shows.
-SNIPPET_LINES = 3
+# Lines of a passage that a hit shows, and columns that it is moved in by: a rank and two spaces.
+SNIPPET_LINES, INDENT = 3, 4
 
 
 @with_options(pipeline_option(), json_option())
@@ -30,34 +33,47 @@ SNIPPET_LINES = 3
 Examples:
   bertpipe search "split a string at every separator"
   bertpipe search "怎样备份数据" -k 3 --mode dense
-  bertpipe search - --json < queries.txt     one query a line, one JSON document a line
+  bertpipe search - --json < queries.txt
 """
 )
 @click.argument("query")
-@click.option("-k", "--hits", "k", type=click.IntRange(1, 10_000), default=10, help="How many hits.  [default: 10]")
+@click.option(
+    "-k",
+    "--hits",
+    "k",
+    metavar="N",
+    type=click.IntRange(1, 10_000),
+    default=10,
+    help="How many hits, at most.  [default: 10]",
+)
 @click.option(
     "--mode",
+    metavar="MODE",
     type=click.Choice(["hybrid", "dense", "bm25"]),
-    help="Words and vectors, vectors, or words.  [default: what found best in the index's report]",
+    help="bm25: by words; dense: by meaning, as the model learned it; hybrid: by both.  "
+    "[default: what found best when the index was built]",
 )
 @click.option("--index", "folder", metavar="FOLDER", help="An index folder, instead of the pipeline's.")
 def search(query: str, k: int, mode: str | None, folder: str | None, pipeline: str | None, as_json: bool) -> None:
-    """Find the passages that answer QUERY best; with - for QUERY, read queries from standard input."""
+    """Find the passages that answer QUERY best.
+
+    With - for QUERY, read queries from standard input, one a line; --json then prints one JSON document a line.
+    """
     if folder and pipeline:
         raise click.UsageError("Name either an index with --index or a pipeline with -p.")
     index = _open(folder, pipeline)
     several = query == "-"
-    found = False
+    searched = False
     for one in _lines() if several else [query]:
         result = index.search(one, k, mode)  # type: ignore[arg-type]
-        found = True
+        searched = True
         if as_json:
             indent = None if several else 2
             sys.stdout.write(json.dumps(result.as_json(), ensure_ascii=not _unicode(), indent=indent) + "\n")
             sys.stdout.flush()
         else:
-            _show(result)
-    if not found:
+            _show(result, len(index))
+    if not searched:
         raise InputError("standard input has no query", hint="Give one query a line.")
 
 
@@ -87,15 +103,13 @@ def _unicode() -> bool:
     return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
 
 
-def _show(result: SearchResult) -> None:
+def _show(result: SearchResult, passages: int) -> None:
     from rich.console import Console
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=False)
-    count = len(result.hits)
-    head = f"{result.query}  "
-    tail = f"({count} hit{'s' if count != 1 else ''}, {result.mode}, {result.took_ms:.0f} ms)"
-    console.print(Text.assemble((head, "bold"), (tail, "dim")))
+    tail = f"({len(result.hits)} of {number(passages)} passages, {result.mode}, {result.took_ms:.0f} ms)"
+    console.print(Text.assemble((plain(result.query), "bold"), "  ", (tail, "dim")))
     if not result.hits:
         console.print("Nothing found. Try other words, or --mode dense.")
     for hit in result.hits:
@@ -104,19 +118,32 @@ def _show(result: SearchResult) -> None:
 
 
 def _show_hit(console: Console, result: SearchResult, hit: Hit) -> None:
+    """Title, snippet, and a line that says where it is from and how it scored."""
     from rich.padding import Padding
     from rich.text import Text
 
+    from bertpipe.retrieval.analysis import analyse
+    from bertpipe.retrieval.snippet import snippet
+
+    columns = max(20, console.width - INDENT)
     passage = hit.passage
+    # A word of the query may stand in the title alone.
+    title = snippet(passage.title or passage.document, analyse(result.query), columns)
+    body = result.snippet(hit, max(20, SNIPPET_LINES * columns - 8))
     scores = "  ".join(f"{name} {value:.2f}" for name, value in hit.scores.items())
-    title = passage.title or passage.document
-    line = Text.assemble((f"{hit.rank:>2}  ", "dim"), (title, "bold cyan"))
-    if title != passage.document:
-        line.append(f"  {passage.document}", "dim")
-    console.print(line, overflow="ellipsis", no_wrap=True)
-    shown = result.snippet(hit, max(20, SNIPPET_LINES * (console.width - 4) - 8))
-    body = Text(shown.text)
+    source = ""
+    if passage.title not in ("", passage.document):
+        source = tail_of(plain(passage.document), columns - len(scores) - 2) + "  "
+    console.print(Text.assemble((f"{hit.rank:>2}  ", "dim"), _marked(title, "bold cyan")), no_wrap=True)
+    console.print(Padding(_marked(body, ""), (0, 0, 0, INDENT)))
+    console.print(Padding(Text(source + scores, style="dim"), (0, 0, 0, INDENT)))
+
+
+def _marked(shown: Snippet, style: str) -> Text:
+    """A snippet with the query's words in another colour."""
+    from rich.text import Text
+
+    text = Text(shown.text, style=style)
     for start, end in shown.spans:
-        body.stylize("bold yellow", start, end)
-    console.print(Padding(body, (0, 0, 0, 4)))
-    console.print(Padding(Text(scores, style="dim"), (0, 0, 0, 4)))
+        text.stylize("bold yellow", start, end)
+    return text

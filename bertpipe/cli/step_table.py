@@ -84,6 +84,9 @@ def drift_lines(rows: Sequence[Row]) -> list[str]:
     lines = []
     for row in rows:
         for name, moved in row.drift.items():
-            counts = ", ".join(f"{count} {word}" for word, count in moved.items() if count) or "it changed"
-            lines.append(f"{name} has moved on since the {row.step}: {counts}. --retrain learns from it anew")
+            counts = ", ".join(f"{count} {word}" for word, count in moved.items() if count) or "it is another"
+            lines.append(
+                f"the {name} has moved on since the {row.step} that models learned from: {counts}.\n"
+                "Searches find what is there now; --retrain also learns from it."
+            )
     return lines

@@ -87,20 +87,17 @@ class Bert(nn.Module):
         return self.final_norm(x)
 
     @torch.no_grad()
-    def warm_start(self, token_vectors: Tensor) -> None:
+    def start_from(self, token_vectors: Tensor) -> None:
         """Starts from token vectors that already mean something, and from layers that do nothing yet.
 
-        The token embedding becomes ``token_vectors`` and every residual branch starts at zero, so that the first
-        forward pass returns the (normalised) token vectors and training adds context to them step by step.
+        Every residual branch starts at zero, so that the first forward pass returns the normalised embeddings and
+        training adds context to them step by step.
 
         Args:
             token_vectors: (V, D).
         """
         self.token_embedding.weight.copy_(token_vectors)
         self.token_embedding.weight[self.config.pad_id].zero_()
-        nn.init.zeros_(self.segment_embedding.weight)
-        if self.position_embedding is not None:
-            nn.init.zeros_(self.position_embedding.weight)
         for layer in self.layers:
             assert isinstance(layer, EncoderLayer)
             for branch in (layer.attention.output, layer.feed_forward.output):

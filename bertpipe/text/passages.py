@@ -101,7 +101,9 @@ def _cut(text: str, start: int, end: int, tokenizer: PieceCounter, limit: int) -
     first = 0
     begin = start
     while first < len(offsets):
-        after = min(first + limit, len(offsets))
+        # What begins inside a word costs one more token: read by itself, it gets a mark of a word's beginning.
+        mark = 1 if first else 0
+        after = min(first + max(1, limit - mark), len(offsets))
         if after < len(offsets):
             for candidate in range(after, max(first + 1, after - limit // 4), -1):
                 place = start + offsets[candidate][0]
@@ -112,5 +114,5 @@ def _cut(text: str, start: int, end: int, tokenizer: PieceCounter, limit: int) -
         piece = text[begin:stop]
         if piece.strip():
             left = len(piece) - len(piece.lstrip())
-            yield begin + left, begin + len(piece.rstrip()), after - first
+            yield begin + left, begin + len(piece.rstrip()), after - first + mark
         first, begin = after, stop

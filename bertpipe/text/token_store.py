@@ -88,10 +88,13 @@ class TokenStore:
             ]
             self.sentences: np.ndarray = np.load(folder / "sentences.npy", mmap_mode="r", allow_pickle=False)
             self.documents: np.ndarray = np.load(folder / "documents.npy", mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, EOFError, ValueError) as error:
             raise ArtefactError(f"{folder} is not a whole token store", why=str(error)) from error
-        self._bases = np.cumsum([0] + [len(shard) for shard in self._shards])
-        whole = self._bases[-1] == self.sentences[-1] and self.documents[-1] == len(self.sentences) - 1
+        whole = bool(self._shards) and all(
+            table.ndim == 1 and len(table) and table.dtype == np.int64 for table in (self.sentences, self.documents)
+        )
+        self._bases = np.cumsum([0] + [shard.size for shard in self._shards])
+        whole = whole and self._bases[-1] == self.sentences[-1] and self.documents[-1] == len(self.sentences) - 1
         if not whole:
             raise ArtefactError(f"{folder} is not a whole token store", why="its files do not fit each other")
 
@@ -111,7 +114,8 @@ class TokenStore:
 
     def span(self, start: int, end: int) -> np.ndarray:
         """The piece ids from ``start`` to ``end`` of the stream; both in one document."""
-        shard = int(np.searchsorted(self._bases, start, side="right")) - 1
+        # Not beyond the last shard: an empty sentence may stand at the very end of the stream.
+        shard = int(np.searchsorted(self._bases[1:-1], start, side="right"))
         base = int(self._bases[shard])
         return self._shards[shard][start - base : end - base]
 

@@ -146,7 +146,8 @@ def train_tokenizer(
                 why="every character and 256 bytes need a piece",
                 hint="Raise tokenize.vocab_size.",
             ) from error
-        raise InputError("the tokenizer found too little text to learn from", why=str(error)) from error
+        # The trainer's own words name its source files.
+        raise InputError("the tokenizer found too little text to learn from", hint="Add documents.") from error
     model_file.write_bytes(model.getvalue())
 
 

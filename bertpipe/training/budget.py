@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,34 +16,16 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch
 
-from bertpipe.errors import ArtefactError, ConfigError
+from bertpipe.duration import parse_duration
+from bertpipe.errors import ArtefactError
 from bertpipe.training.batches import Batches
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd]\s*)+")
 # Steps before the clock starts (first allocations, thread pools), and for how long it then runs.
 UNTIMED_STEPS, TIMED_STEPS, TIMED_SECONDS = 2, 12, 6.0
 # A machine is seldom faster later than while it is measured; validation and checkpoints take time as well.
 SAFETY = 0.92
 # A kill costs at most a tenth of the work or a thousand steps; every leg costs a validation and a checkpoint.
 LEGS, SHORTEST_LEG, LONGEST_LEG = 10, 5, 1000
-
-
-def parse_duration(text: str) -> float:
-    """Seconds of a duration such as ``90s``, ``4m``, ``1h30m`` or ``2d``.
-
-    Args:
-        text: The duration.
-
-    Raises:
-        ConfigError: It is not written like that, or is zero.
-    """
-    squeezed = text.strip().lower()
-    if _DURATION.fullmatch(squeezed):
-        seconds = sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)([smhd])", squeezed))
-        if seconds > 0:
-            return seconds
-    raise ConfigError(f"budget = {text!r} is not a length of time", hint='Write for example "90s", "4m" or "1h30m".')
 
 
 @dataclass(frozen=True)
@@ -91,7 +72,7 @@ def make_plan(
         measure: Steps and tokens a second; called only for a budget in time.
 
     Raises:
-        ConfigError: The budget is not a length of time.
+        ValueError: The budget is not a length of time.
         ArtefactError: The written plan cannot be read.
     """
     if path.is_file():

@@ -15,8 +15,11 @@ from bertpipe.models.encoder import TextEncoder
 from bertpipe.training.optimizer import adamw_with_warmup
 from bertpipe.training.pairs import PairBatch
 
-# The temperature that CLIP starts from is 0.07; a smaller one than 0.01 is not let in (Radford et al. 2021, 2.5).
-START_TEMPERATURE, SMALLEST_TEMPERATURE = 0.05, 0.01
+# CLIP starts from a temperature of 0.07 and lets none in below 0.01 (Radford et al. 2021, section 2.5).
+START_TEMPERATURE, SMALLEST_TEMPERATURE = 0.03, 0.01
+# Every text shares these few vectors. Adam would move them by full steps, and what they learn from pairs is how to
+# tell the training texts apart by place; they stay as pretraining left them.
+SHARED = ("position_embedding", "segment_embedding", "embedding_norm")
 
 
 class Contrastive(pl.LightningModule):
@@ -32,6 +35,7 @@ class Contrastive(pl.LightningModule):
         warmup: Share of the steps in which the rate rises.
         steps: Steps in all.
         pooling_lr_scale: Factor on the rate of the pooling's weights.
+        token_lr_scale: Factor on the rate of the token embedding.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Contrastive(pl.LightningModule):
         warmup: float,
         steps: int,
         pooling_lr_scale: float,
+        token_lr_scale: float,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -52,7 +57,11 @@ class Contrastive(pl.LightningModule):
             "weight_decay": weight_decay,
             "warmup": warmup,
             "steps": steps,
-            "pooling_lr_scale": pooling_lr_scale,
+            "lr_scales": {
+                "log_weight": pooling_lr_scale,
+                "token_embedding": token_lr_scale,
+                **dict.fromkeys(SHARED, 0.0),
+            },
         }
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:

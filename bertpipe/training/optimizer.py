@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
@@ -10,11 +10,17 @@ from torch import nn
 
 
 def adamw_with_warmup(
-    module: nn.Module, *, lr: float, weight_decay: float, warmup: float, steps: int, pooling_lr_scale: float = 1.0
+    module: nn.Module,
+    *,
+    lr: float,
+    weight_decay: float,
+    warmup: float,
+    steps: int,
+    lr_scales: Mapping[str, float] | None = None,
 ) -> OptimizerLRSchedulerConfig:
     """What `LightningModule.configure_optimizers` returns.
 
-    Biases, norms and the pooling's weights are not decayed.
+    Matrices are decayed; biases, norms and whatever has a learning rate of its own are not.
 
     Args:
         module: Its parameters are trained.
@@ -22,22 +28,22 @@ def adamw_with_warmup(
         weight_decay: Decay of the weight matrices.
         warmup: Share of the steps in which the rate rises from 0; it falls to 0 over the rest.
         steps: Steps in all.
-        pooling_lr_scale: Factor on the rate for the pooling's weights, one number a piece, which may move faster.
+        lr_scales: Factors on the rate by a part of the parameters' names; 0 leaves them as they are.
     """
-    decayed: list[nn.Parameter] = []
-    plain: list[nn.Parameter] = []
-    pooling: list[nn.Parameter] = []
-    for name, parameter in _trainable(module):
-        if "log_weight" in name:
-            pooling.append(parameter)
-        else:
-            (decayed if parameter.dim() > 1 else plain).append(parameter)
-    groups = [
-        {"params": decayed, "lr": lr, "weight_decay": weight_decay},
-        {"params": plain, "lr": lr, "weight_decay": 0.0},
-        {"params": pooling, "lr": lr * pooling_lr_scale, "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW([group for group in groups if group["params"]], betas=(0.9, 0.999), fused=True)
+    scales = lr_scales or {}
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        scale = next((factor for part, factor in scales.items() if part in name), None)
+        decay = weight_decay if scale is None and parameter.dim() > 1 else 0.0
+        if scale != 0.0:
+            groups.setdefault((lr * (1.0 if scale is None else scale), decay), []).append(parameter)
+    optimizer = torch.optim.AdamW(
+        [{"params": members, "lr": rate, "weight_decay": decay} for (rate, decay), members in groups.items()],
+        betas=(0.9, 0.999),
+        fused=True,
+    )
     rising = max(1, round(steps * warmup))
 
     def factor(step: int) -> float:
@@ -47,7 +53,3 @@ def adamw_with_warmup(
 
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-
-def _trainable(module: nn.Module) -> Iterable[tuple[str, nn.Parameter]]:
-    return ((name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad)

@@ -24,6 +24,8 @@ TITLE_SHARE, FIRST_SHARE = 0.3, 0.4
 # (Lee et al. 2019, section 4).
 KEEP_SHARE = 0.1
 SHORTEST_QUERY = 3
+# Documents next to each other in the corpus that are drawn together.
+NEIGHBOURS = 64
 # Documents to look at for each pair before giving up.
 MOST_LOOKS = 200
 
@@ -148,7 +150,7 @@ class CorpusPairs:
         counter = step * (self.batch_size - from_user)
         last = counter + MOST_LOOKS * self.batch_size
         while len(pairs) < self.batch_size and counter < last:
-            document = visit(counter, self.store.num_documents, self.seed)
+            document = self._document(counter)
             counter += 1
             pair = self._pair(document, rng)
             if pair is not None:
@@ -163,6 +165,12 @@ class CorpusPairs:
         sequences = [query for query, _ in pairs] + [passage for _, passage in pairs]
         input_ids, sequence_ids, text_index = map(torch.from_numpy, pack(sequences, self.passage_tokens))
         return PairBatch(input_ids, sequence_ids, text_index, torch.tensor(documents))
+
+    def _document(self, counter: int) -> int:
+        """Runs of neighbours, in an order that covers the corpus: what lies near in a corpus is hard to tell apart."""
+        runs = -(-self.store.num_documents // NEIGHBOURS)
+        document = visit(counter // NEIGHBOURS, runs, self.seed) * NEIGHBOURS + counter % NEIGHBOURS
+        return document % self.store.num_documents
 
     def _user_pair(self, counter: int) -> tuple[list[int], list[int]]:
         assert self.user_pairs is not None

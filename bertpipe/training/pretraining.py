@@ -24,12 +24,28 @@ class Pretraining(pl.LightningModule):
         weight_decay: Decay of the weight matrices.
         warmup: Share of the steps in which the rate rises.
         steps: Steps in all.
+        token_lr_scale: Factor on the rate of the token embedding; 0 leaves it as it is.
     """
 
-    def __init__(self, model: BertForPretraining, *, lr: float, weight_decay: float, warmup: float, steps: int) -> None:
+    def __init__(
+        self,
+        model: BertForPretraining,
+        *,
+        lr: float,
+        weight_decay: float,
+        warmup: float,
+        steps: int,
+        token_lr_scale: float = 1.0,
+    ) -> None:
         super().__init__()
         self.model = model
-        self.recipe: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay, "warmup": warmup, "steps": steps}
+        self.recipe: dict[str, Any] = {
+            "lr": lr,
+            "weight_decay": weight_decay,
+            "warmup": warmup,
+            "steps": steps,
+            "lr_scales": {"token_embedding": token_lr_scale},
+        }
 
     def training_step(self, batch: PretrainingBatch, batch_idx: int) -> Tensor:
         """The sum of both losses."""

@@ -91,12 +91,13 @@ def test_positions_matter(bert):
     assert not torch.allclose(bert(ids)[0, 0], bert(ids.flip(1))[0, 2])
 
 
-def test_warm_start_returns_the_token_vectors(bert):
+def test_layers_start_by_doing_nothing(bert):
     vectors = torch.randn(50, 32)
-    bert.warm_start(vectors)
+    bert.start_from(vectors)
     ids = torch.randint(5, 50, (2, 6))
-    expected = nn.functional.layer_norm(vectors[ids], (32,))
-    torch.testing.assert_close(bert(ids), expected, atol=1e-3, rtol=0)
+    whole = vectors[ids] + bert.segment_embedding.weight[0] + bert.position_embedding.weight[:6]
+    torch.testing.assert_close(bert(ids), nn.functional.layer_norm(whole, (32,)), atol=1e-3, rtol=0)
+    assert not bert.token_embedding.weight[0].any()
 
 
 def test_sizes_of_the_presets():

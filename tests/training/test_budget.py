@@ -2,21 +2,8 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from bertpipe.errors import ArtefactError, ConfigError
-from bertpipe.training.budget import Plan, make_plan, measure_throughput, parse_duration
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("4m", 240), ("1h30m", 5400), ("1.5h", 5400), (" 2D ", 172800), ("1m 5s", 65)]
-)
-def test_durations(text, seconds):
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "4", "m", "4 minutes", "-4m", "0s", "4m3"])
-def test_other_texts_are_refused(text):
-    with pytest.raises(ConfigError, match="not a length of time"):
-        parse_duration(text)
+from bertpipe.errors import ArtefactError
+from bertpipe.training.budget import Plan, make_plan, measure_throughput
 
 
 def plan(path, **changes):

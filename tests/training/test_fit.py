@@ -71,7 +71,9 @@ def test_one_batch_of_pairs_is_learned_by_heart(store, tmp_path):
     torch.manual_seed(0)
     encoder = TextEncoder(Bert(BertConfig(**SHAPE, dropout=0.0)))
     pairs = CorpusPairs(store, batch_size=16, query_tokens=16, passage_tokens=64, seed=0)
-    module = Contrastive(encoder, lr=3e-3, weight_decay=0.01, warmup=0.1, steps=100, pooling_lr_scale=10)
+    module = Contrastive(
+        encoder, lr=3e-3, weight_decay=0.01, warmup=0.1, steps=100, pooling_lr_scale=10, token_lr_scale=1
+    )
     curve = train(module, OneBatch(pairs), Plan(100, 10), tmp_path)
     assert curve[-1]["loss"] < 0.05 < 1 < curve[0]["loss"]
 

@@ -1,0 +1,178 @@
+import sqlite3
+
+import numpy as np
+import pytest
+
+from bertpipe.errors import ArtefactError, InputError, StorageError
+from bertpipe.retrieval.passage import Passage
+from bertpipe.retrieval.passage_store import PassageStore
+
+
+def passages(count, first=0):
+    for number in range(first, first + count):
+        document, place = divmod(number, 3)
+        yield Passage(
+            number,
+            f"文档{document}#{place}",
+            f"文档{document}",
+            "标题 'quoted\"; DROP TABLE passages; --",
+            f"text {number % 7} — é\n第二行" + "x" * 50,
+            place * 10,
+            place * 10 + 60,
+            {"日期": "2026-01-01", "n": number, "share": 0.5, "flag": True, "none": None},
+        )
+
+
+@pytest.fixture
+def path(tmp_path):
+    with PassageStore.create(tmp_path / "passages.sqlite") as store:
+        assert store.add_many(passages(1500)) == 1500
+        assert store.add_many(passages(1000, first=1500)) == 1000
+    return tmp_path / "passages.sqlite"
+
+
+def test_what_was_added_is_read_back(path):
+    store = PassageStore.open(path)
+    assert len(store) == 2500
+    assert list(store.iterate()) == list(passages(2500))
+
+
+def test_passages_come_in_the_order_asked_for(path):
+    everything = list(passages(2500))
+    asked = np.random.default_rng(0).permutation(2500)
+    store = PassageStore.open(path)
+    assert store.get_many(asked) == [everything[number] for number in asked]
+    assert store.get_many([7, 3, 7]) == [everything[7], everything[3], everything[7]]
+    assert store.get_many([]) == []
+    with pytest.raises(KeyError):
+        store.get_many([0, 2500])
+
+
+def test_passages_of_a_document(path):
+    store = PassageStore.open(path)
+    assert [passage.number for passage in store.of_document("文档5")] == [15, 16, 17]
+    assert store.of_document("nowhere") == []
+
+
+def test_a_digest_names_its_first_passage(path):
+    everything = list(passages(2500))
+    numbers = PassageStore.open(path).numbers_by_digest()
+    assert len(numbers) == 7
+    for digest, number in numbers.items():
+        assert number == min(passage.number for passage in everything if passage.digest == digest)
+
+
+def test_the_same_passages_give_the_same_bytes(path, tmp_path):
+    with PassageStore.create(tmp_path / "again") as store:
+        store.add_many(passages(1500))
+        store.add_many(passages(1000, first=1500))
+    assert (tmp_path / "again").read_bytes() == path.read_bytes()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["again", "passages.sqlite"]
+
+
+def test_creating_starts_anew(path):
+    with PassageStore.create(path) as store:
+        store.add_many(passages(2))
+    assert len(PassageStore.open(path)) == 2
+
+
+def test_no_passages(tmp_path):
+    with PassageStore.create(tmp_path / "empty"):
+        pass
+    store = PassageStore.open(tmp_path / "empty")
+    assert len(store) == 0
+    assert list(store.iterate()) == []
+
+
+def test_reading_does_not_write(path):
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    with PassageStore.open(path) as store:
+        store.get_many([1])
+        with pytest.raises(StorageError, match="readonly"):
+            store.add_many(passages(1, first=2500))
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def failing():
+    yield from passages(2000)
+    raise RuntimeError
+
+
+def test_writing_that_fails_leaves_no_store(tmp_path):
+    with pytest.raises(RuntimeError), PassageStore.create(tmp_path / "store") as store:
+        store.add_many(failing())
+    with pytest.raises(ArtefactError):
+        PassageStore.open(tmp_path / "store")
+
+
+def test_writing_that_is_not_finished_leaves_no_store(tmp_path):
+    store = PassageStore.create(tmp_path / "store")
+    store.add_many(passages(2000))
+    store.close()
+    with pytest.raises(ArtefactError):
+        PassageStore.open(tmp_path / "store")
+
+
+def test_refuses_numbers_out_of_turn_and_ids_that_repeat(tmp_path):
+    first, second = passages(2)
+    with (
+        pytest.raises(ValueError, match="passage 1 stands where number 0 should"),
+        PassageStore.create(tmp_path / "a") as store,
+    ):
+        store.add_many([second])
+    twin = Passage(1, first.passage_id, "b", "", "", 0, 0)
+    with pytest.raises(ValueError, match="passage_id"), PassageStore.create(tmp_path / "b") as store:
+        store.add_many([first, twin])
+
+
+def test_a_lone_surrogate_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match="'a#0' is not text"), PassageStore.create(tmp_path / "store") as store:
+        store.add_many([Passage(0, "a#0", "a", "", "\ud800", 0, 1)])
+
+
+@pytest.mark.parametrize("kept", [0, 1, 99, 100, 4096, 50_000, -1])
+def test_a_truncated_file_is_an_artefact_error(path, kept):
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ArtefactError, match="cannot be read") as caught:
+        PassageStore.open(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_page_is_an_artefact_error(path):
+    content = bytearray(path.read_bytes())
+    content[4096 : len(content) // 2] = b"\xff" * (len(content) // 2 - 4096)
+    path.write_bytes(content)
+    with pytest.raises(ArtefactError):
+        list(PassageStore.open(path).iterate())
+
+
+def test_other_files_are_artefact_errors(tmp_path):
+    with pytest.raises(ArtefactError, match="no passages at"):
+        PassageStore.open(tmp_path / "nowhere")
+    (tmp_path / "text").write_text("just a text, longer than a header. " * 10)
+    with pytest.raises(ArtefactError, match="not a passage store"):
+        PassageStore.open(tmp_path / "text")
+    other = sqlite3.connect(tmp_path / "other.sqlite")
+    other.execute("CREATE TABLE passages (number)")
+    other.close()
+    with pytest.raises(ArtefactError, match="not a passage store"):
+        PassageStore.open(tmp_path / "other.sqlite")
+
+
+def test_a_path_that_cannot_be_written_is_a_storage_error(tmp_path):
+    with pytest.raises(StorageError, match="cannot be written"):
+        PassageStore.create(tmp_path / "nowhere" / "store")
+
+
+def test_a_full_disk_is_a_storage_error(tmp_path):
+    with PassageStore.create(tmp_path / "store") as store:
+        store._connection.execute("PRAGMA max_page_count = 20")
+        with pytest.raises(StorageError, match="full"):
+            store.add_many(passages(2500))
+
+
+def test_names_with_signs_of_an_address_are_plain_paths(tmp_path):
+    path = tmp_path / "a?b#c%20d 中.sqlite"
+    with PassageStore.create(path) as store:
+        store.add_many(passages(1))
+    assert len(PassageStore.open(path)) == 1
