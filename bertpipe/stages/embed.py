@@ -34,6 +34,7 @@ def embed(run: StageRun) -> dict[str, Any]:
 
     from bertpipe.retrieval.encoder import Encoder
     from bertpipe.retrieval.passage_store import PassageStore
+    from bertpipe.text.array_file import ArrayFile
 
     encoder = Encoder(run.inputs["finetune"] / ENCODER, run.config.threads)
     passages = run.out / PASSAGES
@@ -46,34 +47,31 @@ def embed(run: StageRun) -> dict[str, Any]:
     if not len(store):
         raise InputError("the corpus has no passages", why="no document has any text")
     done_file = run.resume / "vectors.json"
-    done = json.loads(done_file.read_text())["passages"] if done_file.is_file() else 0
-    path = run.out / VECTORS
+    done, reused = json.loads(done_file.read_text()) if done_file.is_file() else (0, 0)
     shape = (len(store), encoder.settings.width)
-    if done:
-        vectors = np.load(path, mmap_mode="r+", allow_pickle=False)
-    else:
-        vectors = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     known, known_vectors = _earlier_vectors(run)
-    reused = 0
     run.progress.start("encoding passages", total=len(store), unit="passages")
     run.progress.advance(done)
     rows = islice(store.iterate(), done, None)
-    while block := list(islice(rows, BLOCK)):
-        fresh = [passage for passage in block if passage.digest not in known]
-        encoded = encoder.encode_passages([(passage.title, passage.text) for passage in fresh])
-        if not np.isfinite(encoded).all():
-            raise InputError("the encoder made a vector that is not finite", hint="Train it again.")
-        vectors[[passage.number for passage in fresh]] = encoded
-        for passage in block:
-            if passage.digest in known:
-                vectors[passage.number] = known_vectors[known[passage.digest]]
-                reused += 1
-        vectors.flush()
-        done += len(block)
-        partial = done_file.with_suffix(".new")
-        partial.write_text(json.dumps({"passages": done}))
-        partial.replace(done_file)
-        run.progress.advance(len(block))
+    with ArrayFile(run.out / VECTORS, np.float32, shape, done) as vectors:
+        while block := list(islice(rows, BLOCK)):
+            known_rows = [known.get(passage.digest) for passage in block]
+            fresh = [place for place, row in enumerate(known_rows) if row is None]
+            encoded = encoder.encode_passages([(block[place].title, block[place].text) for place in fresh])
+            if not np.isfinite(encoded).all():
+                raise InputError("the encoder made a vector that is not finite", hint="Train it again.")
+            found = np.empty((len(block), shape[1]), dtype=np.float32)
+            found[fresh] = encoded
+            for place, row in enumerate(known_rows):
+                if row is not None:
+                    found[place] = known_vectors[row]
+                    reused += 1
+            vectors.append(found)
+            done += len(block)
+            partial = done_file.with_suffix(".new")
+            partial.write_text(json.dumps([done, reused]))
+            partial.replace(done_file)
+            run.progress.advance(len(block))
     run.progress.finish()
     return {"passages": len(store), "width": shape[1], "reused": reused}
 

@@ -17,6 +17,7 @@ from bertpipe.stages.training_config import TrainingConfig
 ENCODER = "encoder"
 VALIDATION_STEPS = 2
 VALIDATION_PAIRS = 64
+MEASURED_PAIRS = 128
 
 
 class FinetuneConfig(TrainingConfig):
@@ -99,7 +100,8 @@ def finetune(run: StageRun) -> dict[str, Any]:
             token_lr_scale=config.token_lr_scale,
         )
 
-    context_scale = set_context_scale(recipe(1), train)
+    measured = pairs(store, min(config.batch_size, MEASURED_PAIRS), config.seed)
+    context_scale = set_context_scale(recipe(1), measured, config.accelerator)
     plan = make_plan(
         run.resume / "plan.json",
         steps=config.steps,

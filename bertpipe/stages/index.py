@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from bertpipe.pipeline.artefact import Manifest
 from bertpipe.pipeline.stage import Input, Stage, StageRun
 from bertpipe.stages.corpus import DOCUMENTS
 from bertpipe.stages.embed import PASSAGES, VECTORS
@@ -44,7 +45,7 @@ def index(run: StageRun) -> dict[str, Any]:
         advance=run.progress.advance,
     )
     run.progress.finish()
-    overlap = json.loads((embedded / "manifest.json").read_text(encoding="utf-8"))["config"]["overlap"]
+    overlap = Manifest.read(embedded).config["overlap"]
     queries = sorted(
         held_out_queries(read_documents(run.inputs["corpus"] / DOCUMENTS)),
         # Any even choice does; this one does not change when documents come or go.

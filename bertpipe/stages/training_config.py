@@ -20,7 +20,7 @@ class TrainingConfig(BaseModel, extra="forbid"):
     warmup: float = Field(0.06, ge=0, le=1, description="Share of the steps in which the learning rate rises.")
     weight_decay: float = Field(0.01, ge=0, description="Decay of the weight matrices.")
     seed: int = Field(0, ge=0, description="Seed of the weights, the order and all random choices.")
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
+    precision: Literal["32-true", "bf16-mixed"] = Field(
         "32-true", description="Arithmetic; bf16-mixed is for GPUs that have it."
     )
     accelerator: Annotated[str, NEUTRAL] = Field("auto", description="auto, cpu, gpu or mps.")

@@ -109,7 +109,7 @@ def measure_throughput(module: pl.LightningModule, batches: Batches, accelerator
     Returns:
         Steps a second and tokens a second.
     """
-    device = _device(accelerator)
+    device = training_device(accelerator)
     trial = copy.deepcopy(module).train().to(device)
     optimizer = torch.optim.AdamW(trial.parameters(), lr=1e-6, fused=True)
     begin = time.perf_counter()
@@ -133,7 +133,12 @@ def measure_throughput(module: pl.LightningModule, batches: Batches, accelerator
     return steps / seconds, tokens / seconds
 
 
-def _device(accelerator: str) -> torch.device:
+def training_device(accelerator: str) -> torch.device:
+    """The device that Lightning will train on.
+
+    Args:
+        accelerator: Lightning's name of it.
+    """
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return torch.device("cuda")
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bertpipe.models.bert import Bert
 from bertpipe.nn.layers import EncoderLayer
+from bertpipe.training.budget import training_device
 from bertpipe.training.contrastive import Contrastive
 from bertpipe.training.pairs import CorpusPairs
 
@@ -20,29 +21,31 @@ BATCHES = 2
 
 
 @torch.no_grad()
-def set_context_scale(module: Contrastive, pairs: CorpusPairs) -> float:
+def set_context_scale(module: Contrastive, pairs: CorpusPairs, accelerator: str) -> float:
     """Multiplies what every residual branch adds by the scale with the lowest loss.
 
     Args:
         module: Its encoder is changed in place.
         pairs: Training pairs to measure with.
+        accelerator: Lightning's name of the device to measure on.
 
     Returns:
         The scale, one of `SCALES`.
     """
+    device = training_device(accelerator)
+    module.to(device).eval()
     branches = _branches(module.encoder.bert)
     whole = [branch.detach().clone() for branch in branches]
-    module.eval()
 
     def loss(scale: float) -> float:
         for branch, original in zip(branches, whole, strict=True):
             branch.copy_(original * scale)
-        return sum(module.training_step(pairs.batch(step), step).item() for step in range(BATCHES))
+        return sum(module.training_step(pairs.batch(step).to(device), step).item() for step in range(BATCHES))
 
     best = min(SCALES, key=loss)
     for branch, original in zip(branches, whole, strict=True):
         branch.copy_(original * best)
-    module.train()
+    module.cpu().train()
     return best
 
 

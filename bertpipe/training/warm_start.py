@@ -1,8 +1,8 @@
 """The warm start: what a small corpus can teach in a minute, before any layer of a BERT is trained.
 
 Token vectors from co-occurrence, then sharpened: as a bag of words with trained weights, they learn to find a passage
-for its query. Without layers that is hundreds of thousands of tokens a second, and it is most of what a small corpus has
-to say about retrieval; the layers add context to it.
+for its query. Without layers that is hundreds of thousands of tokens a second, and most of what a small corpus has to
+say about retrieval; the layers add context to it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 
 from bertpipe.text.token_store import TokenStore, TokenStoreWriter
 from bertpipe.training.cooccurrence import (
@@ -8,6 +9,7 @@ from bertpipe.training.cooccurrence import (
     inverse_document_frequencies,
     positive_pmi,
     token_vectors,
+    truncated_svd,
 )
 
 
@@ -32,6 +34,19 @@ def test_positive_pmi_agrees_with_the_formula():
     with np.errstate(divide="ignore"):
         expected = np.maximum(np.log(dense / row[:, None] / context[None]), 0)
     np.testing.assert_allclose(positive_pmi(counts).toarray(), expected, atol=1e-4)
+
+
+def test_truncated_svd_agrees_with_numpys():
+    rng = np.random.default_rng(3)
+    # A few strong directions over noise, as counts of words have.
+    dense = (rng.normal(size=(80, 6)) * [30, 20, 12, 8, 5, 3]) @ rng.normal(size=(6, 80)) + rng.normal(
+        size=(80, 80)
+    ) * 0.1
+    left, singular = truncated_svd(sparse.csr_array(dense.astype(np.float32)), 6, seed=0)
+    expected_left, expected, _ = np.linalg.svd(dense)
+    np.testing.assert_allclose(singular.numpy(), expected[:6], rtol=1e-3)
+    overlap = np.abs(np.sum(left.numpy() * expected_left[:, :6], axis=0))
+    np.testing.assert_allclose(overlap, 1, atol=1e-3)
 
 
 @pytest.fixture

@@ -1,0 +1,55 @@
+import pytest
+from torch import nn
+
+from bertpipe.training.optimizer import adamw_with_warmup
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(4, 4)
+        self.norm = nn.LayerNorm(4)
+        self.token_embedding = nn.Embedding(9, 4)
+        self.log_weight = nn.Embedding(9, 1)
+
+
+def configured(**changes):
+    model = Model()
+    settings = {"lr": 1.0, "weight_decay": 0.1, "warmup": 0.1, "steps": 100, **changes}
+    return model, adamw_with_warmup(model, **settings)
+
+
+def groups_of(model, configuration):
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {
+        names[id(parameter)]: (group["initial_lr"], group["weight_decay"])
+        for group in configuration["optimizer"].param_groups
+        for parameter in group["params"]
+    }
+
+
+def test_only_matrices_are_decayed():
+    found = groups_of(*configured())
+    assert found["body.weight"] == found["token_embedding.weight"] == (1.0, 0.1)
+    assert found["body.bias"] == found["norm.weight"] == (1.0, 0.0)
+
+
+def test_parts_have_rates_of_their_own_and_zero_freezes():
+    found = groups_of(*configured(lr_scales={"log_weight": 10.0, "token_embedding": 0.0}))
+    assert found["log_weight.weight"] == (10.0, 0.0)
+    assert "token_embedding.weight" not in found
+    assert found["body.weight"] == (1.0, 0.1)
+
+
+def test_the_rate_rises_then_falls_to_zero():
+    _, configuration = configured()
+    scheduler = configuration["lr_scheduler"]["scheduler"]
+    rates = []
+    for _ in range(100):
+        rates.append(scheduler.get_last_lr()[0])
+        configuration["optimizer"].step()
+        scheduler.step()
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == pytest.approx(1.0)
+    assert rates[54] == pytest.approx(0.511, abs=0.01)
+    assert 0 < rates[-1] < 0.02
