@@ -47,6 +47,8 @@ MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 def floor_of(module: str) -> str:
     first = [*module.split("."), ""][1]
+    if first == "__main__":
+        return "cli"
     return "ground" if first in GROUND else first
 
 

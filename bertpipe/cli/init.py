@@ -27,11 +27,15 @@ _SHORT_SECONDS: Final = 1800.0  # a run in which a deep model learns too little
 _TEMPLATE: Final = """\
 # A search engine for {path_shown}: {content}.
 #
-#   {run_command:<24} reads, learns and indexes; run it again after every change
-#   bertpipe search "..."    asks
-#   bertpipe status          shows what is up to date, and why the rest is not
+#   {run_command}
+#       reads, learns and indexes; run it again after every change
+#   bertpipe search {pipeline_option}"..."
+#       asks
+#   bertpipe status{pipeline_option_last}
+#       shows what is up to date, and why the rest is not
 #
-# `bertpipe STEP --help` lists every key of a step, and --set STEP.KEY=VALUE sets one for a single run.
+# All keys of a step and what they are if left out: `bertpipe STEP --help`.
+# A key for a single run: `bertpipe run --set STEP.KEY=VALUE`.
 
 # What this pipeline is called: its results are in runs/{name_plain}.
 name = {name}
@@ -49,7 +53,7 @@ path = {path}
 {fields}# Largest document or record, in MB.
 max_document_mb = 16
 
-# true: skip and count what cannot be read. false: stop at it and say where it is.
+# true: skip and count what cannot be read. false: stop and say where it is.
 skip_bad = false
 
 [tokenize]
@@ -60,24 +64,28 @@ vocab_size = {vocab_size}
 case = "fold"
 
 [pretrain]
-# Size of the BERT, layers x width: tiny 2 x 128, mini 4 x 256, small 4 x 512, base 12 x 768, large 24 x 1024.
-# tiny and mini suit a laptop; base and large want a GPU.
+# Size of the BERT, layers x width: tiny 2 x 128, mini 4 x 256, small 4 x 512,
+# base 12 x 768, large 24 x 1024. base and large want a GPU.
 preset = "mini"
 
-# Layers, instead of the preset's. One is what minutes on a laptop can teach; with hours or a GPU, take all.
+# Layers, instead of the preset's. One is what minutes on a laptop can teach;
+# with hours or a GPU, take all.
 {layers_mark}layers = 1
 
-# Dropout in training: 0.0 where there is little time, 0.1 where the text is seen many times.
+# Dropout in training: 0.0 where there is little time, 0.1 where the text is
+# seen many times.
 dropout = {dropout}
 
-# Time to learn the language of your text. It is measured, turned into steps, and kept when resumed.
+# Time to learn the language of your text. It is turned into steps before the
+# first one, so that an interrupted run keeps to its plan.
 budget = {budget}
 
 [finetune]
 # Time to learn to find passages for queries, from your text alone.
 budget = {budget}
 
-# Queries of yours with the passage that answers each (.tsv, .csv, .jsonl): learned from as well.
+# Queries of yours with the passage that answers each (.tsv .csv .jsonl with the
+# fields query and passage): learned from as well.
 # pairs = "pairs.tsv"
 
 [embed]
@@ -85,7 +93,8 @@ budget = {budget}
 overlap = 0
 
 [index]
-# How searches run by default. "auto": whichever of "hybrid", "dense" and "bm25" won on held-out queries.
+# How searches run by default. "auto": whichever of "hybrid", "dense" and "bm25"
+# found best on queries about documents that nothing learned from.
 mode = "auto"
 """
 
@@ -178,15 +187,19 @@ def pipeline_text(source: Path, target: Path, seen: Inspection, budget: float) -
     name = _name(source)
     share = format_duration(_LEARNING_SHARE * budget)
     short = budget <= _SHORT_SECONDS
-    vocab_size, vocab_why = 8000, "8000 suits most"
+    plain_target = target == Path(FILE_NAME)
+    little = seen.bytes < _SMALL_BYTES
+    vocab_size, vocab_why = (4000, "4000 suits little text, 8000 more") if little else (8000, "8000 suits most")
     if seen.cjk_share > _CHINESE_SHARE:
-        vocab_size, vocab_why = 16000, "16000 suits Chinese, 8000 English"
-    elif seen.bytes < _SMALL_BYTES:
-        vocab_size, vocab_why = 4000, "4000 suits little text, 8000 more"
+        # Thousands of characters need a piece each before the first word gets one.
+        vocab_size = 8000 if little else 16000
+        vocab_why = "for Chinese, 8000 suits little text, 16000 more"
     return _TEMPLATE.format(
         path_shown=plain(written),
         content=_content(seen),
         run_command=_run_command(target),
+        pipeline_option="" if plain_target else f"-p {shlex.quote(str(target))} ",
+        pipeline_option_last="" if plain_target else f" -p {shlex.quote(str(target))}",
         name=_quoted(name),
         name_plain=name,
         path=_quoted(written),

@@ -26,6 +26,13 @@ def number(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def counted(value: float, plural: str) -> str:
+    """A number of things: ``4,812 documents``, ``1 query``."""
+    if value == 1:
+        plural = f"{plural[:-3]}y" if plural.endswith("ies") else plural.removesuffix("s")
+    return f"{number(value)} {plural}".strip()
+
+
 def size(count: int) -> str:
     """A number of bytes: ``812 B``, ``4.2 MB``."""
     amount = float(count)
@@ -94,8 +101,8 @@ def figures(values: Mapping[str, Any]) -> list[str]:
             words.append(f"{number(round(value))} {label.removesuffix(' per second')}/s")
         elif isinstance(value, int):
             if value:
-                counted = label.endswith("s")  # a plural is what was counted; anything else is a measure
-                words.append(f"{number(value)} {label}" if counted else f"{label} {number(value)}")
+                # A plural is what was counted; anything else is a measure.
+                words.append(counted(value, label) if label.endswith("s") else f"{label} {number(value)}")
         elif isinstance(value, float | str):
             words.append(f"{label} {number(value) if isinstance(value, float) else value}")
     return words

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from bertpipe.cli.output import duration, figures, number
+from bertpipe.cli.output import counted, duration, figures
 from bertpipe.progress import Progress
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Bar:
         if self.total:
             parts.append(f"{min(100.0, 100 * self.done / self.total):.0f}%")
         elif self.done:
-            parts.append(f"{number(round(self.done))} {self.unit}".strip())
+            parts.append(counted(round(self.done), self.unit))
         parts += figures({name: float(value) for name, value in self.figures.items()})[:_MOST_FIGURES]
         left = self.seconds_left
         if left is not None:
@@ -77,7 +77,7 @@ class Bar:
         """One line for work that has ended."""
         parts = [self.label, duration(time.monotonic() - self._began)]
         if self.done and self.unit:
-            parts.append(f"{number(round(self.done))} {self.unit}")
+            parts.append(counted(round(self.done), self.unit))
         parts += figures({name: float(value) for name, value in self.figures.items()})[:_MOST_FIGURES]
         return "  " + "  ".join(parts)
 

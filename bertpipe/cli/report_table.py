@@ -57,7 +57,8 @@ def print_report(report: Mapping[str, Any], mode: str) -> None:
         console.print(f"Measured on {report['queries']:,} held-out queries, with 95% intervals:", style="dim")
         console.print(table)
     console.print(report["verdict"], markup=False)
-    console.print(f"Searches use {mode} unless --mode says otherwise.", style="dim")
+    if report.get("measured") or mode != report.get("mode"):
+        console.print(f"Searches use {mode} unless --mode says otherwise.", style="dim")
 
 
 def _with_interval(value: Mapping[str, float]) -> Any:

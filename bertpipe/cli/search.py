@@ -12,6 +12,7 @@ import click
 
 from bertpipe.cli.options import json_option, pipeline_option, with_options
 from bertpipe.cli.output import number, plain, tail_of
+from bertpipe.cli.wrapping import line_ends
 from bertpipe.errors import ArtefactError, InputError
 from bertpipe.pipeline.artefact import Artefact
 from bertpipe.pipeline.pipeline_file import find_pipeline, read_pipeline
@@ -90,11 +91,11 @@ def _open(folder: str | None, pipeline: str | None) -> Index:
 
 
 def _lines() -> Iterable[str]:
-    for number, line in enumerate(sys.stdin.buffer, start=1):
+    for place, line in enumerate(sys.stdin.buffer, start=1):
         try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+            text = line.decode("utf-8-sig" if place == 1 else "utf-8").strip()
         except UnicodeDecodeError as error:
-            raise InputError("not UTF-8", path="standard input", line=number, why=str(error)) from error
+            raise InputError("not UTF-8", path="standard input", line=place, why=str(error)) from error
         if text:
             yield text
 
@@ -119,7 +120,6 @@ def _show(result: SearchResult, passages: int) -> None:
 
 def _show_hit(console: Console, result: SearchResult, hit: Hit) -> None:
     """Title, snippet, and a line that says where it is from and how it scored."""
-    from rich.padding import Padding
     from rich.text import Text
 
     from bertpipe.retrieval.analysis import analyse
@@ -135,8 +135,11 @@ def _show_hit(console: Console, result: SearchResult, hit: Hit) -> None:
     if passage.title not in ("", passage.document):
         source = tail_of(plain(passage.document), columns - len(scores) - 2) + "  "
     console.print(Text.assemble((f"{hit.rank:>2}  ", "dim"), _marked(title, "bold cyan")), no_wrap=True)
-    console.print(Padding(_marked(body, ""), (0, 0, 0, INDENT)))
-    console.print(Padding(Text(source + scores, style="dim"), (0, 0, 0, INDENT)))
+    # Rich breaks lines at spaces, of which Chinese has none.
+    lines = _marked(body, "").divide(line_ends(body.text, columns))
+    for line in [*lines, Text(source + scores, style="dim")]:
+        line.rstrip()
+        console.print(Text.assemble(" " * INDENT, line), no_wrap=True)
 
 
 def _marked(shown: Snippet, style: str) -> Text:

@@ -86,7 +86,8 @@ def _file_trouble(error: BaseException, folder: Path) -> tuple[str, str] | None:
 
 
 def _place(error: BaseException, folder: Path) -> Path:
-    name = getattr(error, "filename", None)
+    # Of two files, such as those of a copy, the second one is being written.
+    name = getattr(error, "filename2", None) or getattr(error, "filename", None)
     return Path(os.fsdecode(name)) if isinstance(name, str | bytes) else folder
 
 

@@ -43,8 +43,13 @@ class VectorIndex:
         return cls(index)
 
     def save(self, path: Path) -> None:
-        """Writes the index."""
-        faiss.write_index(self._index, str(path))
+        """Writes the index.
+
+        Raises:
+            OSError: The disk refused. FAISS's own way to files does not notice when the last bytes find no room.
+        """
+        with path.open("wb") as file:
+            faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write))
 
     @classmethod
     def open(cls, path: Path) -> VectorIndex:

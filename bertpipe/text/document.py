@@ -94,9 +94,7 @@ def read_documents(path: Path) -> Iterator[Document]:
                 record = json.loads(line)
                 document = Document(record["id"], record["title"], record["text"], record["metadata"])
             except (ValueError, KeyError, TypeError, RecursionError) as error:
-                raise ArtefactError(
-                    f"{path}:{number} is not a document", why=f"damaged: {error}", hint=hint
-                ) from error
+                raise ArtefactError(f"{path}:{number} is not a document", why=f"damaged: {error}", hint=hint) from error
             yield document
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from bertpipe.errors import ArtefactError
+from bertpipe.text.array_file import write_array
 
 SHARD_TOKENS = 1 << 25
 
@@ -57,12 +58,12 @@ class TokenStoreWriter:
         """Writes what is still in memory; the store is complete after this."""
         if self._in_shard or not self._shards:
             self._close_shard()
-        np.save(self.folder / "sentences.npy", np.frombuffer(self._sentences, dtype=np.int64))
-        np.save(self.folder / "documents.npy", np.frombuffer(self._documents, dtype=np.int64))
+        write_array(self.folder / "sentences.npy", np.frombuffer(self._sentences, dtype=np.int64))
+        write_array(self.folder / "documents.npy", np.frombuffer(self._documents, dtype=np.int64))
 
     def _close_shard(self) -> None:
         tokens = np.concatenate([*self._shard, np.empty(0, self._dtype)])
-        np.save(self.folder / f"tokens-{self._shards:05d}.npy", tokens)
+        write_array(self.folder / f"tokens-{self._shards:05d}.npy", tokens)
         self._shards += 1
         self._shard, self._in_shard = [], 0
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bertpipe.cli.output import ago, duration, figures, number, size
+from bertpipe.cli.output import ago, counted, duration, figures, number, plain, size, tail_of
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,25 @@ def test_figures():
         "width 256",
         "warm start",
     ]
+
+
+def test_one_thing_is_no_plural():
+    assert [counted(1, "steps"), counted(1, "queries"), counted(2, "queries"), counted(3, "")] == [
+        "1 step",
+        "1 query",
+        "2 queries",
+        "3",
+    ]
+    assert figures({"held_out_documents": 1}) == ["1 held out document"]
+
+
+def test_plain():
+    assert plain("a\r\n\tb \x1b[2J\u202e") == "a b [2J"
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [(9, "笔记/a.md"), (8, "…记/a.md"), (7, "…/a.md"), (5, "…a.md")],
+)
+def test_tail_of(columns, shown):
+    assert tail_of("笔记/a.md", columns) == shown

@@ -47,7 +47,7 @@ def test_dry_run_does_nothing(bertpipe, folder):
     assert not (folder / "runs").exists()
     assert bertpipe("run", "--dry-run") == 0
     assert "never run" in bertpipe.out
-    assert "2 to run, 0 waiting; nothing was done" in bertpipe.err
+    assert "2 to run; nothing was done" in bertpipe.err
 
 
 def test_force(bertpipe):
@@ -94,8 +94,8 @@ def test_step_help(bertpipe):
     for words in (
         "--vocab-size",
         "Pieces.  [default: 8000]",
-        "[fold|keep]",
-        "--share / --no-share",
+        "[fold|keep; default: fold]",
+        "--[no-]share",
         "Example:",
     ):
         assert words in bertpipe.out

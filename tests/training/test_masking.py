@@ -44,7 +44,7 @@ def test_labels_are_the_hidden_pieces(large):
 
 
 def test_a_batch_always_has_something_to_guess():
-    masked, labels = mask_tokens(np.array([[2, 9, 3]]), 10, 1e-9, np.random.default_rng(0))
+    _, labels = mask_tokens(np.array([[2, 9, 3]]), 10, 1e-9, np.random.default_rng(0))
     assert labels.tolist() == [[IGNORED, 9, IGNORED]]
     nothing = np.array([[2, 3, 0]])
     _, labels = mask_tokens(nothing, 10, 0.5, np.random.default_rng(0))

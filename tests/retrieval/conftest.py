@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from bertpipe.retrieval.encoder import GRAPH, PIECES, EncoderSettings
+from bertpipe.text.sentences import split_sentences
+from bertpipe.text.tokenizer import Tokenizer, train_tokenizer
+
+DATA = Path(__file__).parents[2] / "data"
+WIDTH, QUERY_TOKENS, PASSAGE_TOKENS = 16, 12, 40
+
+
+def make_encoder(folder, seed):
+    """An encoder with random weights, exported; returns the model that was exported."""
+    import torch
+
+    from bertpipe.models.bert import Bert
+    from bertpipe.models.config import BertConfig
+    from bertpipe.models.encoder import TextEncoder
+    from bertpipe.models.onnx_export import export_encoder
+
+    folder.mkdir()
+    texts = [file.read_text(encoding="utf-8") for file in sorted(DATA.glob("sample_*/*"))]
+    lines = [text[start:end] for text in texts for start, end in split_sentences(text)]
+    train_tokenizer(lines, folder / PIECES, 1500)
+    torch.manual_seed(seed)
+    vocab_size = Tokenizer(folder / PIECES).vocab_size
+    shape = BertConfig(vocab_size, width=WIDTH, layers=1, heads=2, inner=32, max_length=64)
+    encoder = TextEncoder(Bert(shape)).eval()
+    with torch.no_grad():
+        for parameter in encoder.parameters():  # far from what training starts with: every part has a say
+            parameter.add_(torch.randn_like(parameter), alpha=0.3)
+    export_encoder(encoder, folder / GRAPH)
+    EncoderSettings(WIDTH, QUERY_TOKENS, PASSAGE_TOKENS).save(folder)
+    return encoder
+
+
+@pytest.fixture(scope="session")
+def torch_encoder_and_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("retrieval") / "encoder"
+    return make_encoder(folder, 0), folder
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(torch_encoder_and_folder):
+    """A folder with a random encoder; read it only."""
+    return torch_encoder_and_folder[1]
+
+
+@pytest.fixture(scope="session")
+def encoder(encoder_folder):
+    from bertpipe.retrieval.encoder import Encoder
+
+    return Encoder(encoder_folder, threads=1)

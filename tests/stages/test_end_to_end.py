@@ -1,0 +1,177 @@
+import json
+import shutil
+
+import numpy as np
+
+from bertpipe.retrieval.passage_store import PassageStore
+from bertpipe.text.document import read_documents
+
+STEPS = ["corpus", "snapshot", "tokenize", "pretrain", "finetune", "embed", "index"]
+LEARNING = STEPS[1:5]
+COUNT = 24 + 24  # samples and questions
+
+
+def states(steps):
+    return {name: step["state"] for name, step in steps.items()}
+
+
+def test_the_run_is_complete(built):
+    steps = built.run()
+    assert states(steps) == dict.fromkeys(STEPS, "fresh")
+    assert steps["corpus"]["metrics"]["documents"] == COUNT
+    assert steps["tokenize"]["metrics"]["held_out_documents"] >= 24
+    assert steps["pretrain"]["metrics"]["steps"] == 6
+    assert steps["embed"]["metrics"]["reused"] == 0
+    report = json.loads((built.runs / "index" / "report.json").read_text())
+    assert report["measured"] is True
+    assert report["queries"] == steps["index"]["metrics"]["queries"] >= 24
+    assert steps["index"]["metrics"]["bm25_ndcg@10"] == report["modes"]["bm25"]["ndcg@10"]["mean"] > 0.1
+    assert not list(built.runs.glob(".partial-*"))
+
+
+def test_vectors_and_passages_fit_the_documents(built):
+    documents = {document.id: document for document in read_documents(built.runs / "corpus" / "documents.jsonl")}
+    vectors = np.load(built.runs / "embed" / "vectors.npy")
+    store = PassageStore.open(built.runs / "embed" / "passages.sqlite")
+    passages = list(store.iterate())
+    assert len(passages) == len(vectors)
+    assert {passage.document for passage in passages} == documents.keys()
+    for passage in passages:
+        assert documents[passage.document].text[passage.start : passage.end] == passage.text
+        assert passage.title == documents[passage.document].title
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_a_copy_of_the_project_is_still_fresh_and_searches_the_same(built, project):
+    assert project.ran() == []
+    for mode in ("hybrid", "dense", "bm25"):
+        assert project.hits("grinder 加湿器", mode) == built.hits("grinder 加湿器", mode)
+
+
+def test_a_comment_changes_nothing(project):
+    project.file.write_text("# my own\n" + project.file.read_text().replace("steps = 6", "steps = 6  # few"))
+    assert project.ran() == []
+    project.file.write_text(project.file.read_text() + "threads = 1\n[embed]\nthreads = 1\n".partition("\n")[2])
+    assert project.ran() == []  # the number of threads cannot change the result
+
+
+def test_a_changed_document_is_embedded_again_and_retrains_nothing(project):
+    digests = project.digests()
+    file = project.docs / "wool-washing.txt"
+    file.write_text(file.read_text() + "\nA woollen blanket is washed in the bathtub with xylophone soap.\n")
+    before = project.run("--dry-run")
+    assert before["corpus"]["state"] == "stale"
+    assert {before[name]["state"] for name in LEARNING} == {"fresh"}
+    steps = project.run()
+    assert [name for name, step in steps.items() if step["state"] == "ran"] == ["corpus", "embed", "index"]
+    assert steps["snapshot"]["drift"] == {"corpus": {"changed": 1}}
+    metrics = steps["embed"]["metrics"]
+    assert 0 < metrics["passages"] - metrics["reused"] <= 3
+    assert project.hits("xylophone soap", "bm25")[0]["document"] == "wool-washing.txt"
+    # Learning went on from the same snapshot, and embedding from scratch comes to the same.
+    after = project.digests()
+    assert {name: after[name] for name in LEARNING} == {name: digests[name] for name in LEARNING}
+    reused = np.load(project.runs / "embed" / "vectors.npy")
+    assert project.ran("--force", "embed")[0] == "embed"
+    np.testing.assert_allclose(np.load(project.runs / "embed" / "vectors.npy"), reused, atol=1e-5)
+    status = json.loads(project("status", "--json").out)
+    drift = {step["step"]: step.get("drift") for step in status["steps"]}
+    assert drift["snapshot"] == {"corpus": {"changed": 1}}
+
+
+def test_new_and_removed_documents_are_drift_too(project):
+    (project.docs / "wool-washing.txt").rename(project.docs / "washing-wool.txt")
+    (project.docs / "new.txt").write_text("Something new\n\nThe quokka is an animal of Australia. It eats leaves.")
+    steps = project.run()
+    assert [name for name, step in steps.items() if step["state"] == "ran"] == ["corpus", "embed", "index"]
+    assert steps["snapshot"]["drift"] == {"corpus": {"new": 2, "removed": 1}}
+    # A renamed file has the passages it had before; only the new document is encoded.
+    assert steps["embed"]["metrics"]["passages"] - steps["embed"]["metrics"]["reused"] == 1
+    documents = {hit["document"] for hit in project.hits("washing wool by hand", "bm25")}
+    assert "washing-wool.txt" in documents
+    assert "wool-washing.txt" not in documents
+    assert "1 removed" in project("run").err
+
+
+def test_one_changed_character_and_back_again(project):
+    before = project.digests()
+    file = project.docs / "compost.txt"
+    text = file.read_text()
+    file.write_text(text.replace("a", "o", 1))
+    assert project.ran() == ["corpus", "embed", "index"]
+    assert project.digests()["index"] != before["index"]
+    file.write_text(text)
+    assert project.ran() == ["corpus", "embed", "index"]
+    after = project.digests()
+    assert after["corpus"] == before["corpus"]
+    assert project.hits("compost", "bm25") != []
+
+
+def test_retrain_learns_from_the_corpus_as_it_is(project):
+    (project.docs / "new.txt").write_text(
+        "Something new\n\n" + "The quokka is an animal of Australia. It eats leaves. " * 5
+    )
+    assert project.ran() == ["corpus", "embed", "index"]
+    steps = project.run("--retrain")
+    assert [name for name, step in steps.items() if step["state"] == "ran"] == [*LEARNING, "embed", "index"]
+    assert "drift" not in steps["snapshot"]
+    assert steps["snapshot"]["metrics"]["documents"] == COUNT + 1
+    assert steps["embed"]["metrics"]["reused"] == 0  # another encoder
+    assert project.ran("--retrain") == []
+    assert project.ran() == []
+
+
+def test_one_changed_value_reruns_what_depends_on_it(project):
+    reasons = {
+        name: (step["state"], step["reasons"])
+        for name, step in project.run("--dry-run", "--set", "finetune.lr=0.5").items()
+    }
+    assert reasons["finetune"] == ("stale", ["lr 0.001 -> 0.5"])
+    assert [name for name, (state, _) in reasons.items() if state == "fresh"] == STEPS[:4]
+    assert reasons["embed"][0] == reasons["index"][0] == "waiting"
+    assert project.ran("--set", "index.mode=bm25") == ["index"]
+    assert project.search("water")["mode"] == "bm25"
+
+
+def test_pairs_of_the_users_own(project, built):
+    (project.folder / "pairs.tsv").write_text(
+        "query\tpassage\n"
+        + "".join(f"question {n}\tThe answer to it is {n}. There is more to say.\n" for n in range(9))
+    )
+    learn = ["--set", "finetune.pairs=pairs.tsv"]
+    assert project.ran(*learn) == ["finetune", "embed", "index"]
+    assert project.digests()["finetune"] != built.digests()["finetune"]
+    assert project.ran(*learn) == []
+    with (project.folder / "pairs.tsv").open("a") as file:
+        file.write("one more\tand its answer\n")
+    dry = project.run("--dry-run", *learn)
+    assert [name for name in STEPS if dry[name]["state"] != "fresh"] == ["finetune", "embed", "index"]
+
+
+def test_pairs_that_cannot_be_used(project):
+    def error(text, name="pairs.tsv", *more):
+        (project.folder / name).write_text(text)
+        return project("run", "--set", f"finetune.pairs={name}", *more).error
+
+    before = project.digests()
+    assert "pairs.tsv" in error("a\tb\n1\t2\n")
+    assert "query_field" in error('{"passage": "x"}\n', "pairs.jsonl")
+    assert "pairs.jsonl:2" in error('{"query": "a", "passage": "b"}\n{"query": "a", "passage": 3}\n', "pairs.jsonl")
+    assert "there is no such file" in project("run", "--set", "finetune.pairs=nowhere.tsv").error
+    assert project.digests() == before
+
+
+def test_a_corpus_of_one_document(fresh):
+    shutil.rmtree(fresh.docs)
+    fresh.docs.mkdir()
+    lines = [f"Sentence number {number} speaks of thing {number * 7 % 13}." for number in range(40)]
+    (fresh.docs / "single.txt").write_text("The only text there is\n\n" + " ".join(lines))
+    assert fresh.ran("--set", "tokenize.vocab_size=400") == STEPS
+    assert fresh.hits("thing 7", "hybrid")
+
+
+def test_only_held_out_documents(fresh):
+    for file in fresh.docs.glob("*.*"):
+        if file.name != "questions.jsonl":
+            file.unlink()
+    assert "24 documents are too little to learn from" in fresh("run").error

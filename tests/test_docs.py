@@ -1,0 +1,173 @@
+"""The documents say what the code does. `python tests/test_docs.py` writes the tables of keys anew."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+import numpy as np
+import pytest
+
+from bertpipe.pipeline.pipeline import load_pipeline
+from bertpipe.pipeline.pipeline_file import FALLBACK, FILE_NAME, TOP_LEVEL_KEYS, VARIABLE
+from bertpipe.pipeline.stage import NEUTRAL, Stage
+from bertpipe.stages import STAGES
+from bertpipe.text.readers.source_files import RECORDS, WHOLE
+
+ROOT = Path(__file__).parents[1]
+KEYS_FILE = ROOT / "docs" / "pipeline-files.md"
+REPORT_FILE = ROOT / "docs" / "report.md"
+PIPELINES = sorted((ROOT / "pipelines").glob("*.toml"))
+WITH_KEYS = [stage for stage in STAGES if stage.config.model_fields]
+VOCAB_SIZE = 8000
+MEND = "the keys have changed: run `python tests/test_docs.py`, which writes the tables anew"
+
+
+def keys_table(stage: Stage) -> str:
+    """The table of a stage's keys, from its declaration."""
+    rows = ["| key | may be | default | what it does |", "|---|---|---|---|"]
+    for name, field in stage.config.model_fields.items():
+        text = (field.description or "").replace("|", "\\|")
+        neutral = " *Makes nothing stale.*" if NEUTRAL in field.metadata else ""
+        default = field.get_default(call_default_factory=True)
+        rows.append(f"| `{name}` | {kind_of(field.annotation)} | {shown(default)} | {text}{neutral} |")
+    return "\n".join(rows)
+
+
+def kind_of(annotation: Any) -> str:
+    parts = [part for part in get_args(annotation) if part is not type(None)]
+    if get_origin(annotation) is Literal:
+        return ", ".join(shown(part) for part in parts)
+    if get_origin(annotation) is Union or type(None) in get_args(annotation):
+        return " or ".join(kind_of(part) for part in parts)
+    return {int: "whole number", float: "number", str: "text", bool: "`true`, `false`"}[annotation]
+
+
+def shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
+
+
+def presets_table() -> str:
+    import torch
+
+    from bertpipe.models.bert import Bert
+    from bertpipe.models.config import PRESETS, BertConfig
+    from bertpipe.models.heads import BertForPretraining
+
+    rows = ["| preset | layers | width | heads | parameters |", "|---|---|---|---|---|"]
+    for name, (layers, width, heads) in PRESETS.items():
+        with torch.device("meta"):
+            model = BertForPretraining(Bert(BertConfig.preset(name, VOCAB_SIZE)))
+        millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+        rows.append(f"| `{name}` | {layers} | {width} | {heads} | {millions:.3g} million |")
+    return "\n".join(rows)
+
+
+def block(text: str, begin: str, end: str) -> str:
+    """What stands between two comments of a document."""
+    found = re.search(rf"<!-- {begin} -->\n(.*?)<!-- {end} -->", text, re.DOTALL)
+    assert found, f"<!-- {begin} --> ... <!-- {end} --> is missing"
+    return found[1].strip()
+
+
+def rewrite() -> None:
+    text = KEYS_FILE.read_text(encoding="utf-8")
+    tables = {f"keys of {stage.name}": ("end of keys", keys_table(stage)) for stage in WITH_KEYS}
+    tables["presets"] = ("end of presets", presets_table())
+    for begin, (end, table) in tables.items():
+        block(text, begin, end)
+        pattern = rf"(<!-- {begin} -->\n).*?(<!-- {end} -->)"
+        text = re.sub(pattern, lambda found, table=table: f"{found[1]}{table}\n{found[2]}", text, flags=re.DOTALL)
+    KEYS_FILE.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("stage", WITH_KEYS, ids=lambda stage: stage.name)
+def test_every_key_of_every_stage_is_documented(stage):
+    text = KEYS_FILE.read_text(encoding="utf-8")
+    assert f"## [{stage.name}]" in text
+    written = block(text, f"keys of {stage.name}", "end of keys")
+    assert written.splitlines() == keys_table(stage).splitlines(), MEND
+
+
+def test_presets_are_documented():
+    text = KEYS_FILE.read_text(encoding="utf-8")
+    assert block(text, "presets", "end of presets").splitlines() == presets_table().splitlines(), MEND
+
+
+def test_no_step_is_documented_that_does_not_exist():
+    text = KEYS_FILE.read_text(encoding="utf-8")
+    assert re.findall(r"(?m)^## \[(\w+)\]", text) == [stage.name for stage in WITH_KEYS]
+
+
+def test_names_and_endings_are_documented():
+    text = KEYS_FILE.read_text(encoding="utf-8")
+    for word in (*TOP_LEVEL_KEYS, *WHOLE, *RECORDS, FILE_NAME, VARIABLE, str(FALLBACK)):
+        assert f"`{word}`" in text, word
+
+
+def names_in(value: Any) -> set[str]:
+    """All keys in a JSON value, at any depth."""
+    if not isinstance(value, dict):
+        return set()
+    return set(value).union(*(names_in(one) for one in value.values()))
+
+
+def test_every_field_of_the_report_is_documented():
+    from bertpipe.retrieval.candidates import Candidates
+    from bertpipe.retrieval.held_out import HeldOutQuery
+    from bertpipe.retrieval.report import FEWEST_QUERIES, Judged, make_report
+    from bertpipe.text.document import Document
+
+    def judged(name: int) -> Judged:
+        sides = np.array([2, 1], np.float32), np.array([1, 2], np.float32)
+        kind: Any = "title" if name % 2 else "first sentence"
+        query = HeldOutQuery("?", kind, Document(str(name), "", ""))
+        return Judged(query, Candidates(np.arange(2), *sides), np.arange(2), 1)
+
+    text = REPORT_FILE.read_text(encoding="utf-8")
+    for count in (FEWEST_QUERIES - 1, FEWEST_QUERIES):
+        for name in names_in(make_report([judged(number) for number in range(count)], seed=0)):
+            assert f"`{name}`" in text, f"docs/report.md does not explain {name}"
+    assert str(FEWEST_QUERIES) in text
+
+
+@pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.name)
+def test_pipelines_load(path):
+    load_pipeline(path, STAGES)
+
+
+@pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.name)
+def test_files_that_pipelines_name_exist(path):
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    for table, key in (("corpus", "path"), ("finetune", "pairs")):
+        written = tables.get(table, {}).get(key)
+        assert written is None or (path.parent / written).exists(), f"{table}.{key} = {written}"
+
+
+@pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.name)
+def test_every_key_of_the_pipelines_has_a_comment(path):
+    before = ""
+    keys = 0
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if re.match(r"[\w\"'-]+\s*=", line):
+            keys += 1
+            assert before.startswith("# "), f"{path.name}:{number} has no comment above it: {line}"
+        before = line
+    assert keys > 5
+
+
+def test_there_are_pipelines_for_a_folder_and_for_chinese():
+    assert {"quickstart.toml", "folder.toml", "chinese.toml"} <= {path.name for path in PIPELINES}
+
+
+if __name__ == "__main__":
+    rewrite()
