@@ -49,7 +49,7 @@ class VectorIndex:
             OSError: The disk refused. FAISS's own way to files does not notice when the last bytes find no room.
         """
         with path.open("wb") as file:
-            faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write))
+            faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
 
     @classmethod
     def open(cls, path: Path) -> VectorIndex:

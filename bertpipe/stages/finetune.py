@@ -10,9 +10,9 @@ from pydantic import Field
 
 from bertpipe.errors import ConfigError, InputError
 from bertpipe.pipeline.stage import Input, Stage, StageRun, resolve_path
-from bertpipe.stages.pretrain import CURVE, PIECE_WEIGHTS
+from bertpipe.stages.pretrain import PIECE_WEIGHTS
 from bertpipe.stages.tokenize import HELD_OUT, MODEL, TRAIN
-from bertpipe.stages.training_config import TrainingConfig
+from bertpipe.stages.training import TrainingConfig, train
 
 ENCODER = "encoder"
 VALIDATION_STEPS = 2
@@ -49,12 +49,9 @@ def finetune(run: StageRun) -> dict[str, Any]:
     from bertpipe.retrieval.encoder import GRAPH, PIECES, EncoderSettings
     from bertpipe.text.token_store import TokenStore
     from bertpipe.text.tokenizer import Tokenizer
-    from bertpipe.training.budget import make_plan, measure_throughput
     from bertpipe.training.context_scale import set_context_scale
     from bertpipe.training.contrastive import Contrastive
     from bertpipe.training.cooccurrence import inverse_document_frequencies
-    from bertpipe.training.fit import fit, save_curve
-    from bertpipe.training.legs import LegData
     from bertpipe.training.pairs import CorpusPairs
 
     config: FinetuneConfig = run.config
@@ -87,7 +84,7 @@ def finetune(run: StageRun) -> dict[str, Any]:
             user_pairs=user_pairs if source is store else None,
         )
 
-    train = pairs(store, config.batch_size, config.seed)
+    batches = pairs(store, config.batch_size, config.seed)
 
     def recipe(steps: int) -> Contrastive:
         return Contrastive(
@@ -102,39 +99,22 @@ def finetune(run: StageRun) -> dict[str, Any]:
 
     measured = pairs(store, min(config.batch_size, MEASURED_PAIRS), config.seed)
     context_scale = set_context_scale(recipe(1), measured, config.accelerator)
-    plan = make_plan(
-        run.resume / "plan.json",
-        steps=config.steps,
-        tokens=config.tokens,
-        budget=config.budget,
-        tokens_per_step=lambda: sum(train.batch(step).num_tokens for step in range(8)) / 8,
-        measure=lambda: measure_throughput(recipe(1), train, config.accelerator),
-    )
     validation = pairs(held_out, VALIDATION_PAIRS, config.seed + 1)
-    curve = fit(
-        recipe(plan.steps),
-        LegData(train, validation if validation.possible else None, VALIDATION_STEPS, plan, config.workers),
-        folder=run.resume,
-        seed=config.seed,
-        progress=run.progress,
-        label="fine-tuning for retrieval",
-        accelerator=config.accelerator,
-        precision=config.precision,
+    metrics = train(
+        run,
+        recipe,
+        batches,
+        validation if validation.possible else None,
+        VALIDATION_STEPS,
+        "fine-tuning for retrieval",
     )
     save_model(encoder, run.out)
-    save_curve(curve, run.out / CURVE)
     folder = run.out / ENCODER
     folder.mkdir(exist_ok=True)
     export_encoder(encoder.cpu(), folder / GRAPH)
     shutil.copyfile(tokens / MODEL, folder / PIECES)
     EncoderSettings(bert.config.width, config.query_tokens, config.passage_tokens).save(folder)
-    final = {name: round(value, 4) for name, value in curve[-1].items() if name != "step"}
-    return {
-        **final,
-        "steps": plan.steps,
-        "tokens_per_second": plan.tokens_per_second,
-        "context_scale": context_scale,
-    }
+    return {**metrics, "context_scale": context_scale}
 
 
 def _user_pairs(run: StageRun, tokenizer: Any) -> Any:

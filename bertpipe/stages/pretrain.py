@@ -8,9 +8,9 @@ from pydantic import Field
 
 from bertpipe.pipeline.stage import Input, Stage, StageRun
 from bertpipe.stages.tokenize import HELD_OUT, MODEL, TRAIN
-from bertpipe.stages.training_config import TrainingConfig
+from bertpipe.stages.training import TrainingConfig, train
 
-CURVE, PIECE_WEIGHTS = "curve.jsonl", "piece_weights.npy"
+PIECE_WEIGHTS = "piece_weights.npy"
 VALIDATION_STEPS = 2
 # A larger corpus teaches the embedding by itself, and counting all of it would take long.
 WARM_START_TOKENS = 50_000_000
@@ -53,9 +53,6 @@ def pretrain(run: StageRun) -> dict[str, Any]:
     from bertpipe.models.heads import BertForPretraining
     from bertpipe.text.token_store import TokenStore
     from bertpipe.text.tokenizer import Tokenizer
-    from bertpipe.training.budget import make_plan, measure_throughput
-    from bertpipe.training.fit import fit, save_curve
-    from bertpipe.training.legs import LegData
     from bertpipe.training.pairs import CorpusPairs
     from bertpipe.training.pretraining import Pretraining
     from bertpipe.training.sentence_pairs import SentencePairs
@@ -102,7 +99,7 @@ def pretrain(run: StageRun) -> dict[str, Any]:
             seed=seed,
         )
 
-    train = pairs(store, config.seed)
+    batches = pairs(store, config.seed)
 
     token_lr_scale = config.token_lr_scale if config.token_lr_scale is not None else float(not warm)
 
@@ -116,35 +113,11 @@ def pretrain(run: StageRun) -> dict[str, Any]:
             token_lr_scale=token_lr_scale,
         )
 
-    plan = make_plan(
-        run.resume / "plan.json",
-        steps=config.steps,
-        tokens=config.tokens,
-        budget=config.budget,
-        tokens_per_step=lambda: sum(train.batch(step).num_tokens for step in range(8)) / 8,
-        measure=lambda: measure_throughput(recipe(1), train, config.accelerator),
-    )
     validation = pairs(held_out, config.seed + 1) if held_out.num_tokens else None
-    curve = fit(
-        recipe(plan.steps),
-        LegData(train, validation, VALIDATION_STEPS, plan, config.workers),
-        folder=run.resume,
-        seed=config.seed,
-        progress=run.progress,
-        label="pretraining",
-        accelerator=config.accelerator,
-        precision=config.precision,
-    )
+    metrics = train(run, recipe, batches, validation, VALIDATION_STEPS, "pretraining")
     save_model(model, run.out)
-    save_curve(curve, run.out / CURVE)
-    final = {name: round(value, 4) for name, value in curve[-1].items() if name != "step"}
-    return {
-        **final,
-        "steps": plan.steps,
-        "tokens_per_second": plan.tokens_per_second,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "warm_start": warm,
-    }
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return {**metrics, "parameters": parameters, "warm_start": warm}
 
 
 PRETRAIN = Stage(
