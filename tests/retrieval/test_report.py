@@ -10,7 +10,7 @@ from bertpipe.retrieval.fusion import WEIGHTS
 from bertpipe.retrieval.held_out import HeldOutQuery, held_out_queries
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.passage_store import PassageStore
-from bertpipe.retrieval.report import FEWEST_QUERIES, Judged, best_weight, judge, make_report
+from bertpipe.retrieval.report import FEWEST_QUERIES, Judged, best_weight, choose_mode, judge, make_report
 from bertpipe.text.document import Document, is_held_out
 from bertpipe.text.passages import document_windows
 
@@ -110,6 +110,19 @@ def test_no_query_helps_to_choose_the_weight_it_is_measured_with():
     assert report["modes"]["hybrid"]["ndcg@10"]["mean"] < 0.6
     assert report["modes"]["bm25"]["ndcg@10"]["mean"] > 0.6
     assert report["mode"] != "hybrid"
+
+
+@pytest.mark.parametrize(
+    ("dense", "hybrid", "bm25", "expected"),
+    [(0.52, 0.51, 0.3, "hybrid"), (0.9, 0.51, 0.3, "dense"), (0.5, 0.29, 0.3, "dense"), (0.2, 0.3, 0.3, "bm25")],
+)
+def test_vectors_alone_must_be_surely_better_than_the_hybrid(dense, hybrid, bm25, expected):
+    rng = np.random.default_rng(0)
+    noise = rng.normal(scale=0.2, size=100)
+    noise -= noise.mean()
+    values = {mode: np.full((100, 3), mean) for mode, mean in {"dense": dense, "hybrid": hybrid, "bm25": bm25}.items()}
+    values["dense"][:, 0] += noise
+    assert choose_mode(values, seed=0) == expected
 
 
 def test_the_weight_for_searches_is_the_best_of_all_queries():
