@@ -19,7 +19,7 @@ from bertpipe.pipeline.pipeline_file import FILE_NAME
 if TYPE_CHECKING:
     from bertpipe.text.readers.inspection import Inspection
 
-_LEARNING_SHARE: Final = 0.45  # of the time, for each of pretraining and fine-tuning; the rest reads and indexes
+_LEARNING_SHARE: Final = 0.4  # of the time, for each of pretraining and fine-tuning; the rest reads, starts and indexes
 _CHINESE_SHARE: Final = 0.3
 _SMALL_BYTES: Final = 500_000
 _SHORT_SECONDS: Final = 1800.0  # a run in which a deep model learns too little

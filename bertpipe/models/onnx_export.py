@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 import warnings
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import FrameType
 
 import torch
 
@@ -22,6 +26,9 @@ def export_encoder(encoder: TextEncoder, path: Path) -> None:
     Args:
         encoder: Put into evaluation mode.
         path: The file to write.
+
+    Raises:
+        KeyboardInterrupt: The user pressed Ctrl-C meanwhile; raised when the file is written.
     """
     encoder.eval()
     longest = encoder.bert.config.max_length
@@ -34,6 +41,7 @@ def export_encoder(encoder: TextEncoder, path: Path) -> None:
     try:
         # The exporter tells its steps, and what is not installed, to whoever looks at the terminal.
         with (
+            _without_interrupts(),
             warnings.catch_warnings(),
             Path(os.devnull).open("w") as nowhere,
             redirect_stdout(nowhere),
@@ -54,3 +62,23 @@ def export_encoder(encoder: TextEncoder, path: Path) -> None:
             program.save(path)
     finally:
         exporter_log.setLevel(level)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Keeps a Ctrl-C until the end of the block: torch's exporter swallows it, or fails with another error."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept: list[int] = []
+
+    def keep(number: int, frame: FrameType | None) -> None:
+        kept.append(number)
+
+    handler = signal.signal(signal.SIGINT, keep)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if kept:
+        raise KeyboardInterrupt

@@ -34,7 +34,7 @@ def test_what_init_writes_loads(notes, tmp_path, capsys):
     pipeline = load(find_pipeline(start=tmp_path))
     assert pipeline.name == "my-notes"
     assert pipeline.configs["corpus"].path == "my notes"
-    assert pipeline.configs["pretrain"].budget == pipeline.configs["finetune"].budget == "4m30s"
+    assert pipeline.configs["pretrain"].budget == pipeline.configs["finetune"].budget == "4m"
 
 
 def test_every_key_is_commented(notes):
