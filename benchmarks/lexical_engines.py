@@ -3,8 +3,8 @@
 Every measurement runs in a process of its own, pinned to one core, and the engines are fed the same terms,
 made by ``bertpipe.retrieval.analysis``. Text is drawn from a Zipf-Mandelbrot distribution over made-up words.
 
-    python benchmarks/lexical_engines.py --passages 1000000 --folder /tmp/engines
-    python benchmarks/lexical_engines.py --texts articles.jsonl --folder /tmp/engines
+    python benchmarks/lexical_engines.py --passages 1000000 --folder FOLDER
+    python benchmarks/lexical_engines.py --texts articles.jsonl --folder FOLDER
 
 An engine runs where its packages are installed (tantivy, bm25s, numba). Progress goes to standard error, one
 Markdown table to standard output.
