@@ -32,7 +32,8 @@ check: $(INSTALLED)
 
 bench: $(INSTALLED)
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
-	@$(BIN)/python benchmarks/lexical_engines.py --passages 100000
+	@$(BIN)/python benchmarks/lexical_engines.py --passages 100000 --folder runs/bench/lexical
+	@$(BIN)/python benchmarks/ablation.py --folder runs/bench/ablation
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "installing into $(VENV) (once, a few minutes)"
