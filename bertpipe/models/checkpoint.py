@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from bertpipe.errors import ArtefactError
@@ -27,7 +27,8 @@ def save_model(model: BertForPretraining | TextEncoder, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model.bert.config.save(folder / CONFIG)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, folder / WEIGHTS)
+    # Not `save_file`: its files can be read by their owner alone, and an index is meant to be handed on.
+    (folder / WEIGHTS).write_bytes(save(tensors))
 
 
 def load_pretrained(folder: Path) -> BertForPretraining:

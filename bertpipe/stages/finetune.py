@@ -59,10 +59,11 @@ def finetune(run: StageRun) -> dict[str, Any]:
     store, held_out = TokenStore(tokens / TRAIN), TokenStore(tokens / HELD_OUT)
     tokenizer = Tokenizer(tokens / MODEL)
     bert = load_pretrained(run.inputs["pretrain"]).bert
-    if config.passage_tokens > bert.config.max_length:
+    if max(config.query_tokens, config.passage_tokens) > bert.config.max_length:
         raise ConfigError(
-            f"finetune.passage_tokens = {config.passage_tokens} is more than the model can read",
-            hint=f"Lower it, or raise pretrain.max_length from {bert.config.max_length}.",
+            f"finetune.query_tokens = {config.query_tokens}, passage_tokens = {config.passage_tokens}: "
+            "more than the model can read",
+            hint=f"Lower them, or raise pretrain.max_length from {bert.config.max_length}.",
         )
     torch.manual_seed(config.seed)
     encoder = TextEncoder(bert)

@@ -44,13 +44,13 @@ class PretrainConfig(TrainingConfig):
 
 def pretrain(run: StageRun) -> dict[str, Any]:
     """Writes the pretrained model and its learning curve."""
-    import numpy as np
     import torch
 
     from bertpipe.models.bert import Bert
     from bertpipe.models.checkpoint import save_model
     from bertpipe.models.config import BertConfig
     from bertpipe.models.heads import BertForPretraining
+    from bertpipe.text.array_file import write_array
     from bertpipe.text.token_store import TokenStore
     from bertpipe.text.tokenizer import Tokenizer
     from bertpipe.training.pairs import CorpusPairs
@@ -87,7 +87,7 @@ def pretrain(run: StageRun) -> dict[str, Any]:
             progress=run.progress,
             accelerator=config.accelerator,
         )
-        np.save(run.out / PIECE_WEIGHTS, weights.numpy())
+        write_array(run.out / PIECE_WEIGHTS, weights.numpy())
 
     def pairs(source: TokenStore, seed: int) -> SentencePairs:
         return SentencePairs(

@@ -32,7 +32,9 @@ class TrainingConfig(BaseModel, extra="forbid"):
     precision: Literal["32-true", "bf16-mixed"] = Field(
         "32-true", description="Arithmetic; bf16-mixed is for GPUs that have it."
     )
-    accelerator: Annotated[str, NEUTRAL] = Field("auto", description="auto, cpu, gpu or mps.")
+    accelerator: Annotated[Literal["auto", "cpu", "gpu", "mps"], NEUTRAL] = Field(
+        "auto", description="What to train on; auto: a GPU if there is one."
+    )
     workers: Annotated[int, NEUTRAL] = Field(0, ge=0, description="Processes that prepare batches.")
 
     @field_validator("budget")

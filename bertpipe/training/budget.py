@@ -17,7 +17,7 @@ import pytorch_lightning as pl
 import torch
 
 from bertpipe.duration import parse_duration
-from bertpipe.errors import ArtefactError
+from bertpipe.errors import ArtefactError, ConfigError
 from bertpipe.training.batches import Batches
 
 # Steps before the clock starts (first allocations, thread pools), and for how long it then runs.
@@ -111,7 +111,7 @@ def measure_throughput(module: pl.LightningModule, batches: Batches, accelerator
     """
     device = training_device(accelerator)
     trial = copy.deepcopy(module).train().to(device)
-    optimizer = torch.optim.AdamW(trial.parameters(), lr=1e-6, fused=True)
+    optimizer = torch.optim.AdamW(trial.parameters(), lr=1e-6)
     begin = time.perf_counter()
     steps = tokens = 0
     for number in range(UNTIMED_STEPS + TIMED_STEPS):
@@ -138,9 +138,16 @@ def training_device(accelerator: str) -> torch.device:
 
     Args:
         accelerator: Lightning's name of it.
+
+    Raises:
+        ConfigError: This machine, or this torch, has no such device.
     """
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return torch.device("cuda")
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return torch.device("mps")
+    if accelerator not in ("auto", "cpu"):
+        raise ConfigError(
+            f"accelerator = {accelerator!r}: torch finds none here", hint='Use "auto", which takes what there is.'
+        )
     return torch.device("cpu")

@@ -15,7 +15,7 @@ import torch
 
 from bertpipe.errors import TrainingError
 from bertpipe.progress import Progress
-from bertpipe.training.budget import Plan
+from bertpipe.training.budget import Plan, training_device
 from bertpipe.training.legs import LegData
 from bertpipe.training.visits import generator
 
@@ -108,9 +108,11 @@ def fit(
         The learning curve: a point after every leg, with step, mean training loss and the validation's figures.
 
     Raises:
+        ConfigError: There is no such accelerator here.
         TrainingError: The loss or a weight is not finite.
         KeyboardInterrupt: The user pressed Ctrl-C; the last leg's checkpoint is in ``folder``.
     """
+    training_device(accelerator)  # raises in words where Lightning would raise in its own
     folder.mkdir(parents=True, exist_ok=True)
     legs = _Legs(folder, data.plan, seed, progress)
     checkpoint = folder / CHECKPOINT

@@ -42,7 +42,6 @@ def adamw_with_warmup(
     optimizer = torch.optim.AdamW(
         [{"params": members, "lr": rate, "weight_decay": decay} for (rate, decay), members in groups.items()],
         betas=(0.9, 0.999),
-        fused=True,
     )
     rising = max(1, round(steps * warmup))
 

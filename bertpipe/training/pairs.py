@@ -163,7 +163,9 @@ class CorpusPairs:
                 hint="Give pairs of your own with finetune.pairs.",
             )
         sequences = [query for query, _ in pairs] + [passage for _, passage in pairs]
-        input_ids, sequence_ids, text_index = map(torch.from_numpy, pack(sequences, self.passage_tokens))
+        input_ids, sequence_ids, text_index = map(
+            torch.from_numpy, pack(sequences, max(self.query_tokens, self.passage_tokens))
+        )
         return PairBatch(input_ids, sequence_ids, text_index, torch.tensor(documents))
 
     def _document(self, counter: int) -> int:

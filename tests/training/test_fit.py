@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from bertpipe.errors import TrainingError
+from bertpipe.errors import ConfigError, TrainingError
 from bertpipe.models.bert import Bert
 from bertpipe.models.config import BertConfig
 from bertpipe.models.encoder import TextEncoder
@@ -134,3 +134,19 @@ def test_ctrl_c_stays_ctrl_c(store, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         train(pretraining(10), Interrupted(), Plan(10, 5), tmp_path)
+
+
+def test_mixed_precision_trains(store, tmp_path):
+    data = LegData(rows(store), None, 0, Plan(3, 5))
+    curve = fit(
+        pretraining(3), data, folder=tmp_path, seed=0, progress=Silent(), label="test", accelerator="cpu",
+        precision="bf16-mixed",
+    )  # fmt: skip
+    assert curve[-1]["step"] == 3
+
+
+@pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="there is a GPU")
+def test_a_missing_gpu_is_told_in_words(store, tmp_path):
+    data = LegData(rows(store), None, 0, Plan(3, 5))
+    with pytest.raises(ConfigError, match="torch finds none here"):
+        fit(pretraining(3), data, folder=tmp_path, seed=0, progress=Silent(), label="test", accelerator="gpu")

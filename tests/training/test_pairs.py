@@ -87,3 +87,9 @@ def test_a_corpus_without_pairs_is_told_so(tmp_path):
 
 def test_possible_when_there_are_sentences(store):
     assert drawn(store).possible
+
+
+def test_queries_may_be_longer_than_passages(store):
+    batch = drawn(store, query_tokens=40, passage_tokens=16).batch(0)
+    assert batch.input_ids.size(1) == 40
+    assert max(map(len, texts_of(batch)[batch.pairs :])) <= 16
