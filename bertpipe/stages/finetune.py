@@ -59,12 +59,12 @@ def finetune(run: StageRun) -> dict[str, Any]:
     store, held_out = TokenStore(tokens / TRAIN), TokenStore(tokens / HELD_OUT)
     tokenizer = Tokenizer(tokens / MODEL)
     bert = load_pretrained(run.inputs["pretrain"]).bert
-    if max(config.query_tokens, config.passage_tokens) > bert.config.max_length:
-        raise ConfigError(
-            f"finetune.query_tokens = {config.query_tokens}, passage_tokens = {config.passage_tokens}: "
-            "more than the model can read",
-            hint=f"Lower them, or raise pretrain.max_length from {bert.config.max_length}.",
-        )
+    for key in ("query_tokens", "passage_tokens"):
+        if getattr(config, key) > bert.config.max_length:
+            raise ConfigError(
+                f"finetune.{key} = {getattr(config, key)} is more than the model can read",
+                hint=f"Lower it, or raise pretrain.max_length from {bert.config.max_length}.",
+            )
     torch.manual_seed(config.seed)
     encoder = TextEncoder(bert)
     learned = run.inputs["pretrain"] / PIECE_WEIGHTS

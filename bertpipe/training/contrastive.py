@@ -80,7 +80,7 @@ class Contrastive(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW with a warm-up and a linear decay."""
-        return adamw_with_warmup(self, **self.recipe)
+        return adamw_with_warmup(self, **self.recipe, fused=self.trainer.precision == "32-true")
 
     def _scores(self, batch: PairBatch) -> Tensor:
         """(B, B); another passage of a query's own document is no negative, and scores minus infinity."""

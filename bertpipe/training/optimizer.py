@@ -17,6 +17,7 @@ def adamw_with_warmup(
     warmup: float,
     steps: int,
     lr_scales: Mapping[str, float] | None = None,
+    fused: bool = True,
 ) -> OptimizerLRSchedulerConfig:
     """What `LightningModule.configure_optimizers` returns.
 
@@ -28,6 +29,7 @@ def adamw_with_warmup(
         weight_decay: Decay of the weight matrices.
         warmup: Share of the steps in which the rate rises from 0; it falls to 0 over the rest.
         steps: Steps in all.
+        fused: One kernel for all of a step. Lightning does not clip gradients for it under mixed precision.
         lr_scales: Factors on the rate by a part of the parameters' names; 0 leaves them as they are.
     """
     scales = lr_scales or {}
@@ -42,6 +44,7 @@ def adamw_with_warmup(
     optimizer = torch.optim.AdamW(
         [{"params": members, "lr": rate, "weight_decay": decay} for (rate, decay), members in groups.items()],
         betas=(0.9, 0.999),
+        fused=fused,
     )
     rising = max(1, round(steps * warmup))
 

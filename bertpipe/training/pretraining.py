@@ -67,7 +67,7 @@ class Pretraining(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW with a warm-up and a linear decay."""
-        return adamw_with_warmup(self.model, **self.recipe)
+        return adamw_with_warmup(self.model, **self.recipe, fused=self.trainer.precision == "32-true")
 
     def _logits(self, batch: PretrainingBatch) -> tuple[Tensor, Tensor]:
         return self.model(
