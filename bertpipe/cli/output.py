@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 
-def print_json(document: Any) -> None:
-    """Writes one JSON document to standard output."""
+def print_json(document: Any, *, one_line: bool = False) -> None:
+    """Writes one JSON document to standard output, at once; on one line where it is one of several."""
     readable = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
-    sys.stdout.write(json.dumps(document, ensure_ascii=not readable, indent=2) + "\n")
+    sys.stdout.write(json.dumps(document, ensure_ascii=not readable, indent=None if one_line else 2) + "\n")
+    sys.stdout.flush()
 
 
 def number(value: float) -> str:

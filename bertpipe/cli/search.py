@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bertpipe.cli.options import json_option, pipeline_option, with_options
-from bertpipe.cli.output import number, plain, tail_of
+from bertpipe.cli.output import number, plain, print_json, tail_of
 from bertpipe.cli.wrapping import line_ends
 from bertpipe.errors import ArtefactError, InputError
 from bertpipe.pipeline.artefact import Artefact
@@ -69,9 +68,7 @@ def search(query: str, k: int, mode: str | None, folder: str | None, pipeline: s
         result = index.search(one, k, mode)  # type: ignore[arg-type]
         searched = True
         if as_json:
-            indent = None if several else 2
-            sys.stdout.write(json.dumps(result.as_json(), ensure_ascii=not _unicode(), indent=indent) + "\n")
-            sys.stdout.flush()
+            print_json(result.as_json(), one_line=several)
         else:
             _show(result, len(index))
     if not searched:
@@ -98,10 +95,6 @@ def _lines() -> Iterable[str]:
             raise InputError("not UTF-8", path="standard input", line=place, why=str(error)) from error
         if text:
             yield text
-
-
-def _unicode() -> bool:
-    return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
 
 
 def _show(result: SearchResult, passages: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-Scalar = str | int | float | bool | None
+from bertpipe.text.document import Scalar
 
 
 @dataclass(frozen=True, slots=True)

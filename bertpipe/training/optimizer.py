@@ -29,8 +29,8 @@ def adamw_with_warmup(
         weight_decay: Decay of the weight matrices.
         warmup: Share of the steps in which the rate rises from 0; it falls to 0 over the rest.
         steps: Steps in all.
-        fused: One kernel for all of a step. Lightning does not clip gradients for it under mixed precision.
         lr_scales: Factors on the rate by a part of the parameters' names; 0 leaves them as they are.
+        fused: One kernel for all of a step. Lightning does not clip gradients for it under mixed precision.
     """
     scales = lr_scales or {}
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
