@@ -40,12 +40,13 @@ def execute(
     """
     path = find_pipeline(pipeline_file)  # before the stages: their import takes a moment
 
-    from bertpipe.stages import STAGES
+    from bertpipe.stages import stages_of
 
-    pipeline = load_pipeline(path, STAGES, overrides)
+    stages = stages_of(path)
+    pipeline = load_pipeline(path, stages, overrides)
     began = time.monotonic()
     with progress_view() as progress:
-        runner = Runner(STAGES, pipeline, progress)
+        runner = Runner(stages, pipeline, progress)
         if dry_run:
             planned = runner.plan(targets, force=force, retrain=retrain)
             rows = [Row(step.step, step.state, step.reasons, step.artefact, {}) for step in planned]

@@ -23,6 +23,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("bertpipe.cli.run", "Read, learn and index: bring every step up to date."),
     "search": ("bertpipe.cli.search", "Ask the index."),
     "status": ("bertpipe.cli.status", "Show which steps are fresh, and why the others are not."),
+    "translate": ("bertpipe.cli.translate", "Translate text."),
+    "summarize": ("bertpipe.cli.summarize", "Summarize text."),
+    "chat": ("bertpipe.cli.chat", "Talk with a model that learned from dialogues."),
 }
 """Module and one line of help by command; the module has an attribute of the command's name."""
 

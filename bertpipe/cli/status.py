@@ -27,10 +27,11 @@ def status(verify: bool, settings: list[Override], pipeline: str | None, as_json
     """Show which steps are fresh, why the others are not, and what each reported."""
     path = find_pipeline(pipeline)  # before the stages: their import takes a moment
 
-    from bertpipe.stages import STAGES
+    from bertpipe.stages import stages_of
 
-    loaded = load_pipeline(path, STAGES, settings)
-    runner = Runner(STAGES, loaded)
+    stages = stages_of(path)
+    loaded = load_pipeline(path, stages, settings)
+    runner = Runner(stages, loaded)
     rows = [
         Row(item.step, item.state, item.reasons, item.artefact, item.drift) for item in runner.status(verify=verify)
     ]

@@ -13,19 +13,22 @@ from bertpipe.models.bert import Bert
 from bertpipe.models.config import BertConfig
 from bertpipe.models.encoder import TextEncoder
 from bertpipe.models.heads import BertForPretraining
+from bertpipe.models.transformer import Transformer
+from bertpipe.models.transformer_config import TransformerConfig
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
-def save_model(model: BertForPretraining | TextEncoder, folder: Path) -> None:
+def save_model(model: BertForPretraining | TextEncoder | Transformer, folder: Path) -> None:
     """Writes ``config.json`` and ``model.safetensors``.
 
     Args:
-        model: A model with a `Bert` inside.
+        model: A `Transformer`, or a model with a `Bert` inside.
         folder: Created if need be.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    model.bert.config.save(folder / CONFIG)
+    config = model.config if isinstance(model, Transformer) else model.bert.config
+    config.save(folder / CONFIG)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     # Not `save_file`: its files can be read by their owner alone, and an index is meant to be handed on.
     (folder / WEIGHTS).write_bytes(save(tensors))
@@ -49,6 +52,17 @@ def load_encoder(folder: Path) -> TextEncoder:
         ArtefactError: A file is missing, damaged, or of another model.
     """
     model = TextEncoder(Bert(BertConfig.load(folder / CONFIG)))
+    _fill(model, folder / WEIGHTS)
+    return model
+
+
+def load_transformer(folder: Path) -> Transformer:
+    """Loads an encoder-decoder.
+
+    Raises:
+        ArtefactError: A file is missing, damaged, or of another model.
+    """
+    model = Transformer(TransformerConfig.load(folder / CONFIG))
     _fill(model, folder / WEIGHTS)
     return model
 

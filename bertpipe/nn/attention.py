@@ -61,6 +61,8 @@ class MultiHeadAttention(nn.Module):
         mask: Tensor | None = None,
         rotary: Rotary | None = None,
         position_ids: Tensor | None = None,
+        *,
+        causal: bool = False,
     ) -> Tensor:
         """Lets every position of ``x`` gather from ``memory``, or from ``x`` itself.
 
@@ -70,18 +72,68 @@ class MultiHeadAttention(nn.Module):
             mask: Boolean, broadcastable to (B, H, T, S); True where a query may look at a key.
             rotary: Turns queries and keys by their positions, if given.
             position_ids: (B, T), needed with ``rotary``.
+            causal: Lets every position look at itself and what is before it; instead of a mask.
 
         Returns:
             (B, T, D).
         """
-        source = x if memory is None else memory
+        key, value = self.keys_values(x if memory is None else memory, rotary, position_ids)
+        return self.attend(x, key, value, mask, rotary, position_ids, causal=causal)
+
+    def keys_values(
+        self, source: Tensor, rotary: Rotary | None = None, position_ids: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """What a decoder keeps of the positions that are looked at, so as to compute it once.
+
+        Args:
+            source: (B, S, D).
+            rotary: Turns the keys by their positions, if given.
+            position_ids: (B, S), needed with ``rotary``.
+
+        Returns:
+            Keys and values, each (B, H, S, K).
+        """
+        key = self._split(self.key(source))
+        return (key if rotary is None else rotary(key, position_ids)), self._split(self.value(source))
+
+    def attend(
+        self,
+        x: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor | None = None,
+        rotary: Rotary | None = None,
+        position_ids: Tensor | None = None,
+        *,
+        causal: bool = False,
+    ) -> Tensor:
+        """Lets every position of ``x`` gather from keys and values computed before.
+
+        Args:
+            x: (B, T, D).
+            key: (B, H, S, K).
+            value: (B, H, S, K).
+            mask: As in `forward`.
+            rotary: As in `forward`.
+            position_ids: (B, T), needed with ``rotary``.
+            causal: As in `forward`.
+
+        Returns:
+            (B, T, D).
+        """
         query = self._split(self.query(x))  # (B, H, T, K)
-        key = self._split(self.key(source))  # (B, H, S, K)
-        value = self._split(self.value(source))  # (B, H, S, K)
         if rotary is not None:
-            query, key = rotary(query, position_ids), rotary(key, position_ids)
+            query = rotary(query, position_ids)
         dropout = self.dropout if self.training else 0.0
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+        if query.device.type == "cpu" and query.dtype == torch.bfloat16 and torch.is_grad_enabled() and not dropout:
+            # The backward pass of PyTorch's fused kernel is up to five times slower here, and no faster up to T = 512.
+            if causal:
+                mask = torch.ones(query.size(2), key.size(2), dtype=torch.bool).tril()
+            mixed = reference_attention(query, key, value, mask)
+        else:
+            mixed = functional.scaled_dot_product_attention(
+                query, key, value, attn_mask=mask, dropout_p=dropout, is_causal=causal
+            )
         return self.output(mixed.transpose(1, 2).flatten(2))  # (B, T, D)
 
     def _split(self, x: Tensor) -> Tensor:

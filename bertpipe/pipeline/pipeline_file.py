@@ -18,7 +18,8 @@ from bertpipe.pipeline.artefact import published_folder
 FILE_NAME: Final = "bertpipe.toml"
 FALLBACK: Final = Path("pipelines") / "quickstart.toml"
 VARIABLE: Final = "BERTPIPE_PIPELINE"
-TOP_LEVEL_KEYS: Final = ("name", "runs")
+TOP_LEVEL_KEYS: Final = ("name", "runs", "task")
+RETRIEVAL: Final = "retrieval"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class PipelineFile:
         path: The file.
         name: What the pipeline is called: its folder in ``runs``.
         run_folder: ``runs/<name>``.
+        task: What it is for; decides which steps it has.
         tables: The table of each step.
         text: The file's text, to find line numbers in.
     """
@@ -36,6 +38,7 @@ class PipelineFile:
     path: Path
     name: str
     run_folder: Path
+    task: str
     tables: dict[str, Any]
     text: str
 
@@ -100,7 +103,7 @@ def read_pipeline(path: Path) -> PipelineFile:
     """Reads a pipeline file, without checking the tables of the steps.
 
     Raises:
-        ConfigError: It cannot be read, is not TOML, or ``name`` or ``runs`` is not usable.
+        ConfigError: It cannot be read, is not TOML, or ``name``, ``runs`` or ``task`` is not usable.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -116,13 +119,14 @@ def read_pipeline(path: Path) -> PipelineFile:
     default = path.resolve().parent.name if path.name == FILE_NAME else path.stem
     name = tables.pop("name", default or "pipeline")
     runs = tables.pop("runs", "runs")
-    for key, value in (("name", name), ("runs", runs)):
+    task = tables.pop("task", RETRIEVAL)
+    for key, value in (("name", name), ("runs", runs), ("task", task)):
         if not isinstance(value, str) or not value:
             raise ConfigError(f"{path}: {key} = {value!r} is not usable", why="a text in quotes is expected")
     if name.startswith(".") or any(mark in name for mark in '/\\:*?"<>|\n'):
         raise ConfigError(f"{path}: name = {name!r} is not usable", why="it becomes the name of a folder")
     run_folder = Path(os.path.normpath(path.parent / Path(runs).expanduser() / name))
-    return PipelineFile(path, name, run_folder, tables, text)
+    return PipelineFile(path, name, run_folder, task, tables, text)
 
 
 def _writes(line: str, key: str) -> bool:

@@ -1,12 +1,45 @@
-"""The stages of the pipeline, in order."""
+"""The stages of the pipelines: a pipeline's task decides which it has."""
 
+import difflib
+from pathlib import Path
+
+from bertpipe.errors import ConfigError
+from bertpipe.pipeline.pipeline_file import RETRIEVAL, read_pipeline
 from bertpipe.pipeline.stage import Stage
 from bertpipe.stages.corpus import CORPUS
 from bertpipe.stages.embed import EMBED
 from bertpipe.stages.finetune import FINETUNE
+from bertpipe.stages.generation.finetune import FINETUNE_DIALOGUE, FINETUNE_SUMMARIZATION, FINETUNE_TRANSLATION
+from bertpipe.stages.generation.pretrain import PRETRAIN_TRANSFORMER
 from bertpipe.stages.index import INDEX
 from bertpipe.stages.pretrain import PRETRAIN
 from bertpipe.stages.snapshot import SNAPSHOT
 from bertpipe.stages.tokenize import TOKENIZE
 
 STAGES: tuple[Stage, ...] = (CORPUS, SNAPSHOT, TOKENIZE, PRETRAIN, FINETUNE, EMBED, INDEX)
+"""The stages of a search engine, in order."""
+
+_READING = (CORPUS, SNAPSHOT, TOKENIZE)
+TASKS: dict[str, tuple[Stage, ...]] = {
+    RETRIEVAL: STAGES,
+    "translation": (*_READING, PRETRAIN_TRANSFORMER, FINETUNE_TRANSLATION),
+    "summarization": (*_READING, PRETRAIN_TRANSFORMER, FINETUNE_SUMMARIZATION),
+    "dialogue": (*_READING, PRETRAIN_TRANSFORMER, FINETUNE_DIALOGUE),
+}
+"""The stages of each task, in order."""
+
+
+def stages_of(path: Path) -> tuple[Stage, ...]:
+    """The stages of a pipeline file.
+
+    Raises:
+        ConfigError: The file cannot be read, or there is no such task.
+    """
+    file = read_pipeline(path)
+    if file.task not in TASKS:
+        line = file.line_of("task")
+        place = f"{path}:{line}" if line else str(path)
+        near = difflib.get_close_matches(file.task, TASKS, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(TASKS)}."
+        raise ConfigError(f"{place}: there is no task {file.task!r}", hint=hint)
+    return TASKS[file.task]

@@ -30,7 +30,7 @@ class TrainingConfig(BaseModel, extra="forbid"):
     weight_decay: float = Field(0.01, ge=0, description="Decay of the weight matrices.")
     seed: int = Field(0, ge=0, description="Seed of the weights, the order and all random choices.")
     precision: Literal["32-true", "bf16-mixed"] = Field(
-        "32-true", description="Arithmetic; bf16-mixed is for GPUs that have it."
+        "32-true", description="Arithmetic; bf16-mixed is for GPUs and CPUs that have it (on a CPU: AMX)."
     )
     accelerator: Annotated[Literal["auto", "cpu", "gpu", "mps"], NEUTRAL] = Field(
         "auto", description="What to train on; auto: a GPU if there is one."
@@ -57,6 +57,7 @@ def train(
     validation: Batches | None,
     validation_steps: int,
     label: str,
+    average: int = 1,
 ) -> dict[str, Any]:
     """Trains within the config's budget, from where a killed run stopped, and writes the learning curve.
 
@@ -67,6 +68,7 @@ def train(
         validation: Validation batches, if there are any.
         validation_steps: How many of them.
         label: Name of the progress bar.
+        average: The model ends with the mean of its weights after so many of the last legs.
 
     Returns:
         Metrics: the last point of the curve, the steps, and the measured tokens a second.
@@ -82,7 +84,7 @@ def train(
         tokens=config.tokens,
         budget=config.budget,
         tokens_per_step=lambda: sum(batches.batch(step).num_tokens for step in range(SAMPLED_STEPS)) / SAMPLED_STEPS,
-        measure=lambda: measure_throughput(recipe(1), batches, config.accelerator),
+        measure=lambda: measure_throughput(recipe(1), batches, config.accelerator, config.precision),
     )
     curve = fit(
         recipe(plan.steps),
@@ -93,6 +95,7 @@ def train(
         label=label,
         accelerator=config.accelerator,
         precision=config.precision,
+        average=average,
     )
     save_curve(curve, run.out / CURVE)
     final = {name: round(value, 4) for name, value in curve[-1].items() if name != "step"}

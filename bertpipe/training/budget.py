@@ -98,13 +98,16 @@ def make_plan(
     return plan
 
 
-def measure_throughput(module: pl.LightningModule, batches: Batches, accelerator: str) -> tuple[float, float]:
+def measure_throughput(
+    module: pl.LightningModule, batches: Batches, accelerator: str, precision: str = "32-true"
+) -> tuple[float, float]:
     """Trains a copy of a module for a few seconds.
 
     Args:
         module: Left as it is.
         batches: Its training batches.
         accelerator: Lightning's name of the device to train on.
+        precision: Lightning's precision.
 
     Returns:
         Steps a second and tokens a second.
@@ -119,7 +122,8 @@ def measure_throughput(module: pl.LightningModule, batches: Batches, accelerator
             begin = time.perf_counter()
         batch = batches.batch(number)
         optimizer.zero_grad()
-        loss = trial.training_step(batch.to(device), number)
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed"):
+            loss = trial.training_step(batch.to(device), number)
         assert isinstance(loss, torch.Tensor)
         loss.backward()
         optimizer.step()

@@ -18,15 +18,17 @@ from bertpipe.progress import Progress
 from bertpipe.training.budget import Plan, training_device
 from bertpipe.training.legs import LegData
 from bertpipe.training.visits import generator
+from bertpipe.training.weight_history import WeightHistory
 
-CHECKPOINT = "last.ckpt"
+CHECKPOINT, WEIGHTS = "last.ckpt", "weights"
 
 
 class _Legs(pl.Callback):
     """Seeds every step, watches the loss, tells how far training is, and saves after every leg."""
 
-    def __init__(self, folder: Path, plan: Plan, seed: int, progress: Progress) -> None:
+    def __init__(self, folder: Path, plan: Plan, seed: int, progress: Progress, average: int) -> None:
         self.folder, self.plan, self.seed, self.progress = folder, plan, seed, progress
+        self.average = average
         self.curve: list[dict[str, float]] = []
         self._losses: list[float] = []
         self._tokens, self._since = 0, time.perf_counter()
@@ -69,6 +71,8 @@ class _Legs(pl.Callback):
         mean_loss = sum(self._losses) / max(1, len(self._losses))
         self.curve.append({"step": trainer.global_step, "loss": mean_loss, **figures})
         self._losses.clear()
+        if self.average > 1:
+            WeightHistory(self.folder / WEIGHTS, self.average).add(trainer.global_step, module)
         partial = self.folder / f"{CHECKPOINT}.new"
         trainer.save_checkpoint(partial)
         partial.replace(self.folder / CHECKPOINT)
@@ -91,6 +95,7 @@ def fit(
     label: str,
     accelerator: str = "auto",
     precision: Any = "32-true",
+    average: int = 1,
 ) -> list[dict[str, float]]:
     """Trains a module through its plan, from the checkpoint in ``folder`` if there is one.
 
@@ -103,6 +108,7 @@ def fit(
         label: Name of the progress bar.
         accelerator: Lightning's accelerator: "auto", "cpu", "gpu" ...
         precision: Lightning's precision.
+        average: The module ends with the mean of its weights after so many of the last legs.
 
     Returns:
         The learning curve: a point after every leg, with step, mean training loss and the validation's figures.
@@ -114,7 +120,7 @@ def fit(
     """
     training_device(accelerator)  # raises in words where Lightning would raise in its own
     folder.mkdir(parents=True, exist_ok=True)
-    legs = _Legs(folder, data.plan, seed, progress)
+    legs = _Legs(folder, data.plan, seed, progress, average)
     checkpoint = folder / CHECKPOINT
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -143,6 +149,8 @@ def fit(
         finally:
             signal.signal(signal.SIGINT, handler)
             progress.finish()
+    if average > 1:
+        WeightHistory(folder / WEIGHTS, average).load_mean(module)
     if not all(bool(torch.isfinite(parameter).all()) for parameter in module.parameters()):
         raise TrainingError(
             "a weight is not finite after the last step", why="no model was published", hint="Lower lr."

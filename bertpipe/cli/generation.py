@@ -1,0 +1,112 @@
+"""What the commands that write text share: their options, the model, and their input."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bertpipe.errors import ArtefactError, ConfigError, InputError
+from bertpipe.pipeline.artefact import Artefact
+from bertpipe.pipeline.pipeline_file import find_pipeline, read_pipeline
+
+if TYPE_CHECKING:
+    from bertpipe.models.generator import Generator
+
+# Lines of standard input that are read before the first of them is answered.
+WINDOW = 256
+
+
+def model_option() -> click.Option:
+    """``--model FOLDER``."""
+    return click.Option(["--model"], metavar="FOLDER", help="A model's folder, instead of the pipeline's.")
+
+
+def beams_option(default: int) -> click.Option:
+    """``--beams N``."""
+    return click.Option(
+        ["--beams"],
+        metavar="N",
+        type=click.IntRange(1, 256),
+        default=default,
+        show_default=True,
+        help="Targets kept side by side while they are written; 1 is fastest.",
+    )
+
+
+def length_penalty_option() -> click.Option:
+    """``--length-penalty X``."""
+    return click.Option(
+        ["--length-penalty"],
+        metavar="X",
+        type=float,
+        default=1.0,
+        show_default=True,
+        help="Above 1 favours longer texts, below 1 shorter ones.",
+    )
+
+
+def open_generator(model: str | None, pipeline: str | None, task: str) -> Generator:
+    """The model of ``--model``, or of the pipeline's last step.
+
+    Args:
+        model: A model's folder, as given.
+        pipeline: A pipeline file, as given.
+        task: What the pipeline has to be for.
+
+    Raises:
+        ConfigError: Both are given, or the pipeline is for something else.
+        ArtefactError: There is no model yet, or it is damaged.
+    """
+    if model and pipeline:
+        raise ConfigError("--model and -p are both given", hint="Give one of them.")
+    if model:
+        folder = Path(model).expanduser()
+        if not folder.is_dir():
+            raise ArtefactError(f"there is no model at {folder}")
+    else:
+        file = read_pipeline(find_pipeline(pipeline))
+        if file.task != task:
+            raise ConfigError(
+                f"{file.path} is for {file.task}", hint=f'A pipeline with task = "{task}" is needed; -p FILE names one.'
+            )
+        folder = file.artefact("finetune")
+        if not folder.is_dir():
+            raise ArtefactError(f"there is no model at {folder}", hint="Train it with `bertpipe run`.")
+        Artefact.open(folder)
+
+    from bertpipe.models.generator import Generator
+
+    return Generator(folder)
+
+
+def input_lines() -> Iterator[tuple[int, str]]:
+    """The lines of standard input with their numbers, without white space around them.
+
+    Raises:
+        InputError: A line is not UTF-8, or there is none.
+    """
+    place = 0
+    for place, line in enumerate(sys.stdin.buffer, start=1):
+        try:
+            yield place, line.decode("utf-8-sig" if place == 1 else "utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise InputError("not UTF-8", path="standard input", line=place, why=str(error)) from error
+    if not place:
+        raise InputError("standard input is empty", hint="Give one text a line.")
+
+
+def windows(lines: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+    """Lines in groups: as one by one from a person at a terminal, or many at a time."""
+    size = 1 if sys.stdin.isatty() else WINDOW
+    group: list[tuple[int, str]] = []
+    for line in lines:
+        group.append(line)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -1,0 +1,239 @@
+"""A trained Transformer with its tokenizer: texts in, texts out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from bertpipe.errors import ArtefactError, InputError
+from bertpipe.models.beam_search import EarlyStopping, beam_search
+from bertpipe.models.checkpoint import load_transformer
+from bertpipe.models.sampling import write
+from bertpipe.text.sentences import split_sentences
+from bertpipe.text.tokenizer import Tokenizer
+
+PIECES, SETTINGS = "tokenizer.model", "generator.json"
+# Source tokens of all beams in a batch, padding included.
+BATCH_TOKENS = 8192
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """What a generator's weights do not tell.
+
+    Attributes:
+        max_source: Tokens of a source that it learned to read, the end piece included.
+        max_target: Tokens of a target that it learned to write, the end piece included.
+    """
+
+    max_source: int
+    max_target: int
+
+    def save(self, folder: Path) -> None:
+        """Writes ``generator.json``."""
+        (folder / SETTINGS).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> GeneratorSettings:
+        """Reads what `save` wrote.
+
+        Raises:
+            ArtefactError: The file is missing or damaged.
+        """
+        try:
+            return cls(**json.loads((folder / SETTINGS).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise ArtefactError(f"{folder / SETTINGS} cannot be read", why=str(error)) from error
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How targets are written.
+
+    Attributes:
+        beams: Targets kept side by side; 1 keeps the likeliest piece at each place.
+        length_penalty: See `beam_search`.
+        early_stopping: See `beam_search`.
+        temperature: Above 0, pieces are drawn instead; see `write`.
+        top_k: See `write`.
+        top_p: See `write`.
+        no_repeat_ngram: No target has the same n pieces in a row twice; 0 allows it.
+        max_length: Most pieces of a target; None is what the generator learned to write.
+        best: Targets returned for a source, at most ``beams``.
+        seed: Of the draws.
+    """
+
+    beams: int = 1
+    length_penalty: float = 1.0
+    early_stopping: EarlyStopping = "always"
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    no_repeat_ngram: int = 0
+    max_length: int | None = None
+    best: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Written:
+    """A target.
+
+    Attributes:
+        text: The target.
+        score: What it was ranked by: see `beam_search` and `write`.
+        tokens: Pieces written.
+    """
+
+    text: str
+    score: float
+    tokens: int
+
+
+class Generator:
+    """Writes a target for every source.
+
+    Args:
+        folder: An artefact of the step ``finetune`` of a pipeline that learns to write.
+        device: Where to compute.
+
+    Attributes:
+        settings: Its limits.
+        tokenizer: Its tokenizer.
+        model: Its Transformer, in evaluation mode.
+
+    Raises:
+        ArtefactError: A file is missing or damaged.
+    """
+
+    def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
+        self.settings = GeneratorSettings.load(folder)
+        self.tokenizer = Tokenizer(folder / PIECES)
+        self.model = load_transformer(folder).to(device).eval()
+        self.device = torch.device(device)
+
+    def source_ids(self, text: str) -> list[int]:
+        """The pieces of a source as training saw them, without the end piece: all of them, however many."""
+        pieces = self.tokenizer.encode_batch([text[start:end] for start, end in split_sentences(text)])
+        return [piece for sentence in pieces for piece in sentence]
+
+    def stretches(self, text: str) -> list[str]:
+        """A source cut into stretches of whole sentences, as few as the generator can read.
+
+        Args:
+            text: Of any length.
+
+        Raises:
+            InputError: A sentence is too long by itself.
+        """
+        limit = self.settings.max_source - 1
+        if len(self.source_ids(text)) <= limit:
+            return [text]
+        spans = split_sentences(text)
+        stretches: list[str] = []
+        begin = end = used = 0
+        for start, stop in spans:
+            size = len(self.source_ids(text[start:stop]))
+            if size > limit:
+                raise InputError(
+                    f"a sentence of {size} tokens is too long",
+                    why=f"the model reads {limit}",
+                    hint="Cut it in two, or train with a larger finetune.max_source.",
+                )
+            if used and used + size > limit:
+                stretches.append(text[begin:end])
+                begin, used = start, 0
+            end, used = stop, used + size
+        return [*stretches, text[begin:end]]
+
+    @staticmethod
+    def join(parts: Sequence[str]) -> str:
+        """The targets of a text's stretches as one text: with spaces between, but not after a Chinese stop."""
+        joined = ""
+        for part in parts:
+            joined += part if not joined or joined[-1] in "。！？；…”」』" else f" {part}"
+        return joined
+
+    def generate(self, sources: Sequence[str], decoding: Decoding) -> Iterator[list[Written]]:
+        """Writes targets; the first ``max_source`` tokens of a source are read.
+
+        Args:
+            sources: N texts.
+            decoding: How.
+
+        Yields:
+            For every source in turn its targets, best first.
+        """
+        limit = self.settings.max_source - 1
+        ids = [[*self.source_ids(text)[:limit], self.model.config.end_id] for text in sources]
+        results: dict[int, list[Written]] = {}
+        due = 0
+        for batch in _batches([len(one) for one in ids], decoding.beams):
+            for number, written in zip(batch, self._batch([ids[number] for number in batch], decoding), strict=True):
+                results[number] = written
+            while due in results:
+                yield results.pop(due)
+                due += 1
+
+    def _batch(self, ids: list[list[int]], decoding: Decoding) -> list[list[Written]]:
+        longest = max(map(len, ids))
+        src_ids = torch.full((len(ids), longest), self.model.config.pad_id)
+        src_mask = torch.zeros((len(ids), longest), dtype=torch.bool)
+        for row, one in enumerate(ids):
+            src_ids[row, : len(one)] = torch.tensor(one)
+            src_mask[row, : len(one)] = True
+        src_ids, src_mask = src_ids.to(self.device), src_mask.to(self.device)
+        max_length = decoding.max_length or self.settings.max_target
+        if decoding.beams == 1 or decoding.temperature:
+            single = write(
+                self.model,
+                src_ids,
+                src_mask,
+                max_length=max_length,
+                temperature=decoding.temperature,
+                top_k=decoding.top_k,
+                top_p=decoding.top_p,
+                no_repeat_ngram=decoding.no_repeat_ngram,
+                seed=decoding.seed,
+            )
+            found = [[one] for one in single]
+        else:
+            found = beam_search(
+                self.model,
+                src_ids,
+                src_mask,
+                beams=decoding.beams,
+                max_length=max_length,
+                length_penalty=decoding.length_penalty,
+                early_stopping=decoding.early_stopping,
+                no_repeat_ngram=decoding.no_repeat_ngram,
+                best=decoding.best,
+            )
+        return [[Written(self.tokenizer.decode(ids), score, len(ids)) for ids, score in one] for one in found]
+
+
+def _batches(lengths: list[int], beams: int) -> Iterator[list[int]]:
+    """Numbers of sources, near neighbours of like length together, so that results can be given out in turn."""
+    window = max(1, BATCH_TOKENS // beams)
+    start = 0
+    while start < len(lengths):
+        # A stretch of a few batches is sorted by length.
+        stop, tokens = start, 0
+        while stop < len(lengths) and (tokens < 4 * window or stop == start):
+            tokens += lengths[stop]
+            stop += 1
+        batch: list[int] = []
+        longest = 0
+        for number in sorted(range(start, stop), key=lambda number: (lengths[number], number)):
+            longest = max(longest, lengths[number])
+            if batch and longest * (len(batch) + 1) > window:
+                yield batch
+                batch, longest = [], lengths[number]
+            batch.append(number)
+        if batch:
+            yield batch
+        start = stop

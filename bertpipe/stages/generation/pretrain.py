@@ -1,0 +1,116 @@
+"""Make the Transformer, and teach it the language of the documents before its task."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from bertpipe.pipeline.stage import Input, Stage, StageRun
+from bertpipe.stages.tokenize import HELD_OUT, MODEL, TRAIN
+from bertpipe.stages.training import TrainingConfig, train
+
+VALIDATION_STEPS = 4
+
+
+class PretrainTransformerConfig(TrainingConfig):
+    """The Transformer and its pretraining."""
+
+    objective: Literal["none", "t5", "bart"] = Field(
+        "none",
+        description="none: start from nothing; t5: write the spans that are missing; bart: write a damaged text whole.",
+    )
+    preset: Literal["tiny", "mini", "small", "base", "large"] = Field(
+        "mini", description="Size of each stack: 2 x 128, 4 x 256, 4 x 512, 12 x 768 or 24 x 1024 (layers x width)."
+    )
+    encoder_layers: int | None = Field(None, ge=1, description="Encoder layers, instead of the preset's.")
+    decoder_layers: int | None = Field(None, ge=1, description="Decoder layers, instead of the preset's.")
+    width: int | None = Field(None, ge=8, description="Width, instead of the preset's.")
+    heads: int | None = Field(None, ge=1, description="Attention heads, instead of the preset's.")
+    inner: int | None = Field(None, ge=8, description="Width of the feed-forward networks; 4 x width by default.")
+    positions: Literal["learned", "sinusoidal", "rotary"] = Field("sinusoidal", description="Kind of positions.")
+    activation: Literal["gelu", "relu", "geglu"] = Field("gelu", description="In the feed-forward networks.")
+    norm_first: bool = Field(True, description="Pre-norm layers; the original Transformer's are post-norm.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout in training.")
+    max_length: int = Field(
+        512, ge=16, le=65536, description="Longest source and target that the model can ever read or write, in tokens."
+    )
+    length: int = Field(128, ge=16, description="Tokens in a damaged stretch of text (objectives t5 and bart).")
+    rows: int = Field(64, ge=1, description="Stretches in a batch (objectives t5 and bart).")
+    lr: float = Field(1e-3, gt=0, description="Highest learning rate.")
+
+
+def pretrain_transformer(run: StageRun) -> dict[str, Any]:
+    """Writes the Transformer, and its learning curve if it was trained."""
+    import torch
+
+    from bertpipe.models.checkpoint import save_model
+    from bertpipe.models.transformer import Transformer
+    from bertpipe.models.transformer_config import TransformerConfig
+    from bertpipe.text.token_store import TokenStore
+    from bertpipe.text.tokenizer import Tokenizer
+
+    config: PretrainTransformerConfig = run.config
+    tokens = run.inputs["tokenize"]
+    tokenizer = Tokenizer(tokens / MODEL)
+    shape = TransformerConfig.preset(
+        config.preset,
+        tokenizer.vocab_size,
+        encoder_layers=config.encoder_layers,
+        decoder_layers=config.decoder_layers,
+        width=config.width,
+        heads=config.heads,
+        inner=config.inner,
+        positions=config.positions,
+        activation=config.activation,
+        norm_first=config.norm_first,
+        dropout=config.dropout,
+        max_length=max(config.max_length, config.length),
+        pad_id=tokenizer.pad_id,
+        start_id=tokenizer.cls_id,
+        end_id=tokenizer.sep_id,
+    )
+    torch.manual_seed(config.seed)
+    model = Transformer(shape)
+    metrics: dict[str, Any] = {}
+    if config.objective != "none":
+        metrics = _denoise(run, model, TokenStore(tokens / TRAIN), TokenStore(tokens / HELD_OUT))
+    save_model(model, run.out)
+    return {**metrics, "objective": config.objective, "parameters": sum(item.numel() for item in model.parameters())}
+
+
+def _denoise(run: StageRun, model: Any, store: Any, held_out: Any) -> dict[str, Any]:
+    """Trains the model to mend damaged text."""
+    from bertpipe.training.denoising import Denoising
+    from bertpipe.training.sequence_to_sequence import SequenceToSequence
+
+    config: PretrainTransformerConfig = run.config
+    objective = "t5" if config.objective == "t5" else "bart"
+
+    def batches(source: Any, seed: int) -> Denoising:
+        return Denoising(source, objective=objective, rows=config.rows, length=config.length, seed=seed)
+
+    def recipe(steps: int) -> SequenceToSequence:
+        return SequenceToSequence(
+            model,
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            warmup=config.warmup,
+            steps=steps,
+            schedule="linear",
+            label_smoothing=0.0,
+        )
+
+    validation = batches(held_out, config.seed + 1) if held_out.num_tokens else None
+    return train(run, recipe, batches(store, config.seed), validation, VALIDATION_STEPS, "pretraining")
+
+
+PRETRAIN_TRANSFORMER = Stage(
+    name="pretrain",
+    version=1,
+    config=PretrainTransformerConfig,
+    inputs=(Input("tokenize"),),
+    run=pretrain_transformer,
+    summary="Make the Transformer, and teach it the language of the documents.",
+    example="bertpipe pretrain -p summaries.toml --objective bart --budget 20m",
+)

@@ -1,0 +1,1 @@
+"""The command line: reads flags, draws tables and bars, and computes nothing."""

@@ -1,0 +1,1 @@
+"""BERT, its heads and the text encoder: shapes, weights on disk, export."""

@@ -1,0 +1,78 @@
+"""Models on disk: weights as safetensors, shapes as JSON; nothing is unpickled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from bertpipe.errors import ArtefactError
+from bertpipe.models.bert import Bert
+from bertpipe.models.config import BertConfig
+from bertpipe.models.encoder import TextEncoder
+from bertpipe.models.heads import BertForPretraining
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+def save_model(model: BertForPretraining | TextEncoder, folder: Path) -> None:
+    """Writes ``config.json`` and ``model.safetensors``.
+
+    Args:
+        model: A model with a `Bert` inside.
+        folder: Created if need be.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    model.bert.config.save(folder / CONFIG)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    # Not `save_file`: its files can be read by their owner alone, and an index is meant to be handed on.
+    (folder / WEIGHTS).write_bytes(save(tensors))
+
+
+def load_pretrained(folder: Path) -> BertForPretraining:
+    """Loads a pretrained BERT with its heads.
+
+    Raises:
+        ArtefactError: A file is missing, damaged, or of another model.
+    """
+    model = BertForPretraining(Bert(BertConfig.load(folder / CONFIG)))
+    _fill(model, folder / WEIGHTS)
+    return model
+
+
+def load_encoder(folder: Path) -> TextEncoder:
+    """Loads a text encoder.
+
+    Raises:
+        ArtefactError: A file is missing, damaged, or of another model.
+    """
+    model = TextEncoder(Bert(BertConfig.load(folder / CONFIG)))
+    _fill(model, folder / WEIGHTS)
+    return model
+
+
+def _fill(model: nn.Module, path: Path) -> None:
+    tensors = _read(path)
+    expected = model.state_dict()
+    missing = sorted(expected.keys() - tensors.keys())
+    extra = sorted(tensors.keys() - expected.keys())
+    if missing or extra:
+        odd = [f"lacks {missing[0]}"] if missing else []
+        odd += [f"has {extra[0]} too much"] if extra else []
+        raise ArtefactError(f"{path} is of another model", why=f"it {' and '.join(odd)}")
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name].shape:
+            shapes = f"{name} is {tuple(tensor.shape)} instead of {tuple(expected[name].shape)}"
+            raise ArtefactError(f"{path} is of another model", why=shapes)
+    model.load_state_dict(tensors)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise ArtefactError(f"{path} is missing")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ArtefactError(f"{path} is damaged", why=str(error)) from error

@@ -1,0 +1,1 @@
+"""Attention, layers, positions, packing, pooling: tensors in, tensors out."""

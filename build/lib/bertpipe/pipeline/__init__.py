@@ -1,0 +1,1 @@
+"""Stages, fingerprints, artefacts and the runner: everything about a pipeline but what its steps do."""

@@ -1,0 +1,1 @@
+"""Passages, vectors, words, fusion, the index and its report; no torch on the way to a hit."""

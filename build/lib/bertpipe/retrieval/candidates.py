@@ -1,0 +1,52 @@
+"""The passages that both sides propose for a query, each with both of its scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bertpipe.retrieval.lexical import LexicalIndex
+from bertpipe.retrieval.vectors import VectorIndex
+
+# Passages that each side proposes, at least. More were not measured to change the first ten.
+DEPTH = 100
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """C passages.
+
+    Attributes:
+        numbers: int64 (C,), ascending.
+        bm25: float32 (C,); 0 where no word matches.
+        dense: float32 (C,), cosines.
+    """
+
+    numbers: np.ndarray
+    bm25: np.ndarray
+    dense: np.ndarray
+
+
+def find_candidates(
+    lexical: LexicalIndex, vectors: VectorIndex, query: str, query_vector: np.ndarray, depth: int = DEPTH
+) -> Candidates:
+    """Unites the best of both sides, and gives every candidate its true score on the side that did not propose it.
+
+    Args:
+        lexical: The BM25 side.
+        vectors: The dense side.
+        query: The query's text.
+        query_vector: float32 (D,).
+        depth: Passages that each side proposes.
+    """
+    by_words, word_scores = lexical.search(query, depth)
+    by_vector, _ = vectors.search(query_vector, depth)
+    numbers = np.union1d(by_words, by_vector)
+    bm25 = np.zeros(len(numbers), dtype=np.float32)
+    bm25[np.searchsorted(numbers, by_words)] = word_scores
+    # With fewer word hits than asked for, every passage with a matching word is already known.
+    if len(by_words) == depth:
+        others = np.setdiff1d(numbers, by_words)
+        bm25[np.searchsorted(numbers, others)] = lexical.scores(query, others)
+    return Candidates(numbers, bm25, vectors.scores(query_vector, numbers))

@@ -1,0 +1,141 @@
+"""The text encoder on the query path: tokenizer and ONNX graph, without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from bertpipe.errors import ArtefactError
+from bertpipe.text.sequences import padded, passage_sequence, query_sequence
+from bertpipe.text.tokenizer import Tokenizer
+
+GRAPH, PIECES, SETTINGS = "encoder.onnx", "tokenizer.model", "encoder.json"
+ENCODER_FILES = (GRAPH, PIECES, SETTINGS)
+# Tokens in a batch, padding included: larger batches fall out of the cache, smaller ones leave cores waiting.
+BATCH_TOKENS = 4096
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """What an encoder's files do not tell by themselves.
+
+    Attributes:
+        width: D, the length of a vector.
+        query_tokens: Longest query.
+        passage_tokens: Longest passage, title included.
+    """
+
+    width: int
+    query_tokens: int
+    passage_tokens: int
+
+    def save(self, folder: Path) -> None:
+        """Writes ``encoder.json``."""
+        text = json.dumps(asdict(self), indent=2) + "\n"
+        (folder / SETTINGS).write_text(text, encoding="utf-8")
+
+
+def encoder_digest(folder: Path) -> str:
+    """Sha256 over an encoder's three files.
+
+    Raises:
+        ArtefactError: A file is missing.
+    """
+    whole = hashlib.sha256()
+    for name in ENCODER_FILES:
+        try:
+            with (folder / name).open("rb") as file:
+                whole.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise ArtefactError(f"the encoder's file {folder / name} cannot be read", why=str(error)) from error
+    return whole.hexdigest()
+
+
+class Encoder:
+    """Turns queries and passages into vectors of length 1.
+
+    Args:
+        folder: Holds ``encoder.onnx``, ``tokenizer.model`` and ``encoder.json``.
+        threads: Threads to compute with; 0 is all cores.
+
+    Attributes:
+        settings: Width and limits.
+        tokenizer: The encoder's own.
+
+    Raises:
+        ArtefactError: A file is missing or damaged.
+    """
+
+    def __init__(self, folder: Path, threads: int = 0) -> None:
+        try:
+            values = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+            self.settings = EncoderSettings(**values)
+        except (OSError, ValueError, TypeError) as error:
+            raise ArtefactError(f"{folder / SETTINGS} cannot be read", why=str(error)) from error
+        self.tokenizer = Tokenizer(folder / PIECES)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(folder / GRAPH), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's exceptions have no base class of their own
+            raise ArtefactError(f"{folder / GRAPH} is missing or damaged", why=str(error)) from error
+
+    def encode_queries(self, queries: Sequence[str]) -> np.ndarray:
+        """Encodes queries.
+
+        Args:
+            queries: N texts.
+
+        Returns:
+            float32 (N, D).
+        """
+        limit = self.settings.query_tokens
+        # A piece stands for at least one character, and no query needs more characters than this for its pieces.
+        ids = self.tokenizer.encode_batch([query[: 32 * limit] for query in queries])
+        return self._encode([query_sequence(one, limit) for one in ids])
+
+    def encode_passages(self, passages: Sequence[tuple[str, str]]) -> np.ndarray:
+        """Encodes passages.
+
+        Args:
+            passages: N pairs of title and text.
+
+        Returns:
+            float32 (N, D).
+        """
+        limit = self.settings.passage_tokens
+        titles = self.tokenizer.encode_batch([title for title, _ in passages])
+        texts = self.tokenizer.encode_batch([text for _, text in passages])
+        return self._encode([passage_sequence(title, text, limit) for title, text in zip(titles, texts, strict=True)])
+
+    def _encode(self, sequences: list[list[int]]) -> np.ndarray:
+        vectors = np.empty((len(sequences), self.settings.width), dtype=np.float32)
+        for batch in _batches(sequences):
+            input_ids, attention_mask = padded([sequences[index] for index in batch])
+            feed = {"input_ids": input_ids, "attention_mask": attention_mask}
+            vectors[batch] = self._session.run(None, feed)[0]
+        return vectors
+
+
+def _batches(sequences: list[list[int]]) -> Iterator[list[int]]:
+    """Numbers of sequences of like length, longest first, so that little is padding."""
+    batch: list[int] = []
+    width = 0
+    for index in sorted(range(len(sequences)), key=lambda index: (-len(sequences[index]), index)):
+        if batch and (len(batch) + 1) * width > BATCH_TOKENS:
+            yield batch
+            batch = []
+        if not batch:
+            width = len(sequences[index])
+        batch.append(index)
+    if batch:
+        yield batch

@@ -1,0 +1,282 @@
+"""The index: a folder that holds all a search needs, and opens on any machine.
+
+```
+index.json         format, default mode, fusion weight, digest of the encoder, number of passages
+passages.sqlite    the passages' texts, titles, documents and places
+vectors.faiss      their vectors
+lexical/           their words
+encoder/           the encoder and tokenizer that made the vectors
+report.json        how well it finds, measured on this corpus
+```
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from bertpipe.errors import ArtefactError, ConfigError
+from bertpipe.retrieval.analysis import analyse
+from bertpipe.retrieval.candidates import DEPTH, find_candidates
+from bertpipe.retrieval.encoder import ENCODER_FILES, Encoder, encoder_digest
+from bertpipe.retrieval.fusion import fuse
+from bertpipe.retrieval.lexical import LexicalIndex
+from bertpipe.retrieval.passage import Passage
+from bertpipe.retrieval.passage_store import PassageStore
+from bertpipe.retrieval.snippet import Snippet, snippet
+from bertpipe.retrieval.vectors import VectorIndex
+
+Mode = Literal["hybrid", "dense", "bm25"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+FORMAT = 1
+SETTINGS, PASSAGES, VECTORS, LEXICAL, ENCODER, REPORT = (
+    "index.json",
+    "passages.sqlite",
+    "vectors.faiss",
+    "lexical",
+    "encoder",
+    "report.json",
+)
+
+
+@dataclass(frozen=True)
+class IndexSettings:
+    """What ``index.json`` says.
+
+    Attributes:
+        encoder: Digest of the encoder that made the vectors.
+        passages: N.
+        mode: The mode to search in unless told otherwise: the one that won on the report's queries.
+        weight: Of the dense side in the hybrid mode, 0 to 1.
+        format: Of the folder.
+    """
+
+    encoder: str
+    passages: int
+    mode: Mode
+    weight: float
+    format: int = FORMAT
+
+    def save(self, folder: Path) -> None:
+        """Writes ``index.json``."""
+        text = json.dumps(asdict(self), indent=2) + "\n"
+        (folder / SETTINGS).write_text(text, encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage found.
+
+    Attributes:
+        rank: From 1.
+        score: What hits are ordered by; comparable within one search only.
+        passage: The passage.
+        scores: The score of each side that the mode looks at: "bm25", "dense".
+    """
+
+    rank: int
+    score: float
+    passage: Passage
+    scores: dict[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """The hit as the command line prints it."""
+        return {
+            "rank": self.rank,
+            "score": round(self.score, 6),
+            "passage_id": self.passage.passage_id,
+            "document": self.passage.document,
+            "title": self.passage.title,
+            "text": self.passage.text,
+            "start": self.passage.start,
+            "end": self.passage.end,
+            "metadata": self.passage.metadata,
+            "scores": {name: round(value, 6) for name, value in self.scores.items()},
+        }
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a query found.
+
+    Attributes:
+        query: The query.
+        mode: The mode it was searched in.
+        took_ms: Milliseconds, opening the index not counted.
+        hits: Best first.
+    """
+
+    query: str
+    mode: Mode
+    took_ms: float
+    hits: list[Hit] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as the command line prints it."""
+        hits = [hit.as_json() for hit in self.hits]
+        return {"query": self.query, "mode": self.mode, "took_ms": round(self.took_ms, 2), "hits": hits}
+
+    def snippet(self, hit: Hit, columns: int) -> Snippet:
+        """The part of a hit's text that shows most of the query's words.
+
+        Args:
+            hit: One of the hits.
+            columns: Columns of a terminal that it may take.
+        """
+        return snippet(hit.passage.text, analyse(self.query), columns)
+
+
+class Index:
+    """Searches an index folder. Neither torch nor Lightning is needed.
+
+    Args:
+        folder: The folder; see the module.
+        threads: Threads to encode queries with; 0 is all cores.
+
+    Attributes:
+        settings: What ``index.json`` says.
+
+    Raises:
+        ArtefactError: A file is missing or damaged, or the encoder is not the one that made the vectors.
+    """
+
+    def __init__(self, folder: Path, threads: int = 0) -> None:
+        self.folder = folder
+        self.threads = threads
+        self.settings = _load_settings(folder)
+        found = encoder_digest(folder / ENCODER)
+        if found != self.settings.encoder:
+            raise ArtefactError(
+                f"{folder}: the vectors were made by encoder {self.settings.encoder[:12]}, "
+                f"but encoder {found[:12]} lies beside them",
+                hint="Build the index again with `bertpipe index --force`.",
+            )
+        self._passages = PassageStore.open(folder / PASSAGES)
+        self._lexical = LexicalIndex.open(folder / LEXICAL)
+        self._vectors = VectorIndex.open(folder / VECTORS)
+        # The encoder takes longest to open, and searching for words alone does without it.
+        self._encoder: Encoder | None = None
+        counts = {len(self._passages), len(self._vectors), self.settings.passages}
+        if len(counts) != 1:
+            raise ArtefactError(
+                f"{folder} is damaged",
+                why=f"its parts hold {len(self._passages)} passages and {len(self._vectors)} vectors",
+                hint="Build it again with `bertpipe index --force`.",
+            )
+
+    def __len__(self) -> int:
+        return self.settings.passages
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder that made the vectors."""
+        if self._encoder is None:
+            self._encoder = Encoder(self.folder / ENCODER, self.threads)
+        return self._encoder
+
+    def report(self) -> dict[str, Any]:
+        """How well the index finds, measured when it was built."""
+        return json.loads((self.folder / REPORT).read_text(encoding="utf-8"))
+
+    def search(self, query: str, k: int = 10, mode: Mode | None = None) -> SearchResult:
+        """Finds the passages that answer a query best.
+
+        Args:
+            query: Any text; there is no query language. One without words finds nothing.
+            k: At most how many hits.
+            mode: How to search; the index's own best mode if left out.
+
+        Raises:
+            ConfigError: ``k`` is below 1 or there is no such mode.
+        """
+        if k < 1:
+            raise ConfigError(f"k = {k}", why="a search needs room for at least one hit")
+        mode = mode or self.settings.mode
+        if mode not in MODES:
+            raise ConfigError(f"no mode {mode!r}", hint=f"Choose one of {', '.join(MODES)}.")
+        begin = time.perf_counter()
+        hits: list[Hit] = []
+        if query.strip():
+            numbers, score, sides = self._rank(query, k, mode)
+            for place, passage in enumerate(self._passages.get_many(numbers.tolist())):
+                scores = {name: float(values[place]) for name, values in sides.items()}
+                hits.append(Hit(place + 1, float(score[place]), passage, scores))
+        return SearchResult(query, mode, (time.perf_counter() - begin) * 1000, hits)
+
+    def _rank(self, query: str, k: int, mode: Mode) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+        """The best passages' numbers and scores, and the scores of the sides."""
+        if mode == "bm25":
+            numbers, bm25 = self._lexical.search(query, k)
+            return numbers, bm25, {"bm25": bm25}
+        vector = self.encoder.encode_queries([query])[0]
+        if mode == "dense":
+            numbers, dense = self._vectors.search(vector, k)
+            return numbers, dense, {"dense": dense}
+        candidates = find_candidates(self._lexical, self._vectors, query, vector, max(DEPTH, k))
+        score = fuse(candidates.bm25, candidates.dense, self.settings.weight)
+        best = np.argsort(-score, kind="stable")[:k]
+        sides = {"bm25": candidates.bm25[best], "dense": candidates.dense[best]}
+        return candidates.numbers[best], score[best], sides
+
+
+def build_index(
+    folder: Path, *, passages: Path, vectors: np.ndarray, encoder: Path, advance: Callable[[int], None]
+) -> PassageStore:
+    """Lays out all of an index but ``index.json`` and the report.
+
+    Args:
+        folder: To be filled.
+        passages: The passages' SQLite file.
+        vectors: float32 (N, D), row n for passage number n.
+        encoder: Folder of the encoder that made the vectors.
+        advance: Told the number of passages indexed since the last call.
+
+    Returns:
+        The index's passages.
+
+    Raises:
+        ArtefactError: The numbers of passages and vectors differ.
+    """
+    (folder / ENCODER).mkdir(parents=True, exist_ok=True)
+    for name in ENCODER_FILES:
+        shutil.copyfile(encoder / name, folder / ENCODER / name)
+    shutil.copyfile(passages, folder / PASSAGES)
+    store = PassageStore.open(folder / PASSAGES)
+    if len(store) != len(vectors):
+        raise ArtefactError(f"{len(store)} passages do not fit {len(vectors)} vectors")
+    VectorIndex.build(vectors).save(folder / VECTORS)
+    shutil.rmtree(folder / LEXICAL, ignore_errors=True)
+
+    def rows() -> Iterator[tuple[int, str, str]]:
+        for passage in store.iterate():
+            yield passage.number, passage.title, passage.text
+            advance(1)
+
+    LexicalIndex.build(folder / LEXICAL, rows())
+    return store
+
+
+def _load_settings(folder: Path) -> IndexSettings:
+    path = folder / SETTINGS
+    if not path.is_file():
+        raise ArtefactError(
+            f"there is no index in {folder}", hint="Build one with `bertpipe run`, or name one with --index."
+        )
+    try:
+        settings = IndexSettings(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ArtefactError(f"{path} is damaged", why=str(error)) from error
+    if settings.format != FORMAT:
+        raise ArtefactError(
+            f"{folder} has format {settings.format}",
+            why=f"this bertpipe reads format {FORMAT}",
+            hint="Build the index again with `bertpipe index`.",
+        )
+    return settings

@@ -1,0 +1,260 @@
+"""The words of the passages: BM25 by tantivy, over the terms of `bertpipe.retrieval.analysis`.
+
+The engine was chosen by measurement (``benchmarks/RESULTS.md``): it maps its files into memory instead of
+reading them, so an index of a million passages opens in milliseconds. It is given ready terms, so there is no
+query language: whatever a user types is searched for, and nothing is executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import tantivy
+
+from bertpipe.errors import ArtefactError, StorageError
+from bertpipe.retrieval.analysis import analyse
+
+TITLE_WEIGHT = 3
+"""How often the terms of a title count; measured."""
+MOST_TERMS = 256
+"""Different terms of a query that are searched for: its first ones."""
+LONGEST_QUERY = 65_536
+"""Characters of a query that are looked at."""
+
+# A budget, not an allocation: about a gigabyte of postings, enough for two million passages in one segment.
+_WRITER_BYTES = 1_000_000_000
+_META = "meta.json"
+_TERMS, _NUMBER = "terms", "number"
+
+
+class LexicalIndex:
+    """Finds passages by their words; made by `build` or `open`.
+
+    Scores are BM25 with k1 = 1.2 and b = 0.75 and the idf ``ln(1 + (N - n + 0.5) / (n + 0.5))``, as in Lucene
+    (Robertson and Zaragoza 2009). Lengths above 39 terms are rounded down by less
+    than a tenth: they are kept in one byte.
+
+    Example:
+        >>> index = LexicalIndex.build(folder, [(0, "str.split", "Split a string.")])
+        >>> index.search("splitting strings", k=10)
+        (array([0]), array([0.77...], dtype=float32))
+    """
+
+    def __init__(self, path: Path, index: tantivy.Index) -> None:
+        self._path = path
+        self._schema = index.schema
+        index.config_reader("manual")  # a published index never changes
+        self._searcher = index.searcher()
+
+    @classmethod
+    def build(
+        cls, path: Path, passages: Iterable[tuple[int, str, str]], *, title_weight: int = TITLE_WEIGHT
+    ) -> LexicalIndex:
+        """Writes an index; the same passages give the same bytes.
+
+        Args:
+            path: A folder, new or empty.
+            passages: (number, title, text), by rising number.
+            title_weight: How often the terms of a title count.
+
+        Returns:
+            The index, open.
+
+        Raises:
+            StorageError: The folder cannot be written, for example because the disk is full.
+            ValueError: The numbers do not rise, or the folder holds something.
+        """
+        schema = tantivy.SchemaBuilder()
+        schema.add_text_field(_TERMS, tokenizer_name="whitespace", index_option="freq")
+        schema.add_unsigned_field(_NUMBER, indexed=True, fast=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if any(path.iterdir()):
+                raise ValueError(f"{path} is not empty")
+            index = tantivy.Index(schema.build(), str(path), reuse=False)
+            index.config_reader("manual")  # no thread of the engine's is to touch the folder later
+            # One thread: several would deal the passages out among segments as it happens.
+            writer = index.writer(heap_size=_WRITER_BYTES, num_threads=1)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        last = -1
+        for number, title, text in passages:
+            if number <= last:
+                raise ValueError(f"passage {number} comes after passage {last}")
+            last = number
+            document = tantivy.Document()
+            document.add_text(_TERMS, " ".join(analyse(title) * title_weight + analyse(text)))
+            document.add_unsigned(_NUMBER, number)
+            try:
+                writer.add_document(document)
+            except ValueError as error:  # the engine's only kind of error
+                raise _unwritable(path, error) from error
+        try:
+            writer.commit()
+            writer.wait_merging_threads()
+            _settle(path)
+        except (ValueError, OSError) as error:
+            raise _unwritable(path, error) from error
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> LexicalIndex:
+        """Opens an index without writing to its folder, which may be read-only.
+
+        Raises:
+            ArtefactError: There is no index, or it is damaged.
+        """
+        if not (path / _META).is_file():
+            raise ArtefactError(
+                f"there is no lexical index in {path}", hint="Build it again with `bertpipe index --force`."
+            )
+        try:
+            # The engine insists on a lock file beside what it reads. Links let it have one elsewhere; once the
+            # files are mapped, their names are no longer needed.
+            links = Path(tempfile.mkdtemp(prefix="bertpipe-"))
+        except OSError as error:
+            raise StorageError(
+                "there is no room for temporary files", why=str(error), hint="Set TMPDIR to a folder that has some."
+            ) from error
+        try:
+            for file in path.resolve().iterdir():
+                (links / file.name).symlink_to(file)
+            return cls(path, tantivy.Index.open(str(links)))
+        except ValueError as error:
+            raise _damaged(path) from error
+        finally:
+            _remove(links)
+
+    def __len__(self) -> int:
+        return self._searcher.num_docs
+
+    def search(self, query: str, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Finds the best passages that share a term with the query.
+
+        Args:
+            query: Any text. Only its terms matter; one without terms finds nothing.
+            k: At most how many passages.
+
+        Returns:
+            numbers, int64 (C,), and scores, float32 (C,): best first, equal scores by number, C <= k.
+
+        Raises:
+            ValueError: k is below 1.
+        """
+        if k < 1:
+            raise ValueError(f"k = {k}, but a search needs room for at least one passage")
+        found = self._query(query)
+        k = limit = min(k, len(self))
+        if found is None or not k:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        hits = self._hits(found, limit)
+        # A segment yields equal scores by number, but several segments do not: all that tie with the last hit
+        # have to be seen before the first k of them are known.
+        while self._searcher.num_segments > 1 and len(hits) == limit and hits[-1][0] == hits[k - 1][0]:
+            if limit == len(self):
+                break
+            limit = min(4 * limit, len(self))
+            hits = self._hits(found, limit)
+        numbers, scores = self._unpack(hits)
+        order = np.lexsort((numbers, -scores))[:k]
+        return numbers[order], scores[order]
+
+    def scores(self, query: str, numbers: np.ndarray) -> np.ndarray:
+        """Scores given passages, as `search` would.
+
+        Args:
+            query: Any text.
+            numbers: int (C,), passage numbers in any order.
+
+        Returns:
+            float32 (C,); 0 for a passage that shares no term with the query or does not exist.
+        """
+        result = np.zeros(len(numbers), dtype=np.float32)
+        found = self._query(query)
+        wanted = np.unique(numbers[numbers >= 0])
+        if found is None or not len(wanted) or not len(self):
+            return result
+        among = tantivy.Query.term_set_query(self._schema, _NUMBER, wanted.tolist())
+        clauses = [
+            (tantivy.Occur.Must, found),
+            (tantivy.Occur.Must, tantivy.Query.const_score_query(among, 0.0)),
+        ]
+        query_among = tantivy.Query.boolean_query(clauses)
+        known, scores = self._unpack(self._hits(query_among, len(wanted)))
+        if len(known):
+            order = np.argsort(known)
+            known, scores = known[order], scores[order]
+            places = np.searchsorted(known, numbers).clip(max=len(known) - 1)
+            result = np.where(known[places] == numbers, scores[places], np.float32(0))
+        return result
+
+    def _query(self, text: str) -> tantivy.Query | None:
+        terms = list(islice(dict.fromkeys(analyse(text[:LONGEST_QUERY])), MOST_TERMS))
+        if not terms:
+            return None
+        queries = [tantivy.Query.term_query(self._schema, _TERMS, term, "freq") for term in terms]
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
+
+    def _hits(self, query: tantivy.Query, limit: int) -> list[tuple[float, tantivy.DocAddress]]:
+        try:
+            return self._searcher.search(query, limit, count=False).hits
+        except ValueError as error:  # some of the files are only looked at when they are needed
+            raise _damaged(self._path) from error
+
+    def _unpack(self, hits: list[tuple[float, tantivy.DocAddress]]) -> tuple[np.ndarray, np.ndarray]:
+        numbers = self._searcher.fast_field_values(_NUMBER, [address for _, address in hits])
+        scores = np.fromiter((score for score, _ in hits), dtype=np.float32, count=len(hits))
+        return np.array(numbers, dtype=np.int64), scores
+
+
+def _settle(path: Path) -> None:
+    """Makes the folder a function of what was indexed: segments get counted names, and lock files go.
+
+    The engine names segments at random, but their bytes do not depend on the name.
+    """
+    meta = json.loads((path / _META).read_text(encoding="utf-8"))
+
+    def digest(segment: dict[str, str]) -> str:
+        numbers = path / f"{uuid.UUID(segment['segment_id']).hex}.fast"
+        return hashlib.sha256(numbers.read_bytes()).hexdigest()
+
+    meta["segments"].sort(key=digest)
+    for count, segment in enumerate(meta["segments"], 1):
+        old, new = uuid.UUID(segment["segment_id"]), uuid.UUID(int=count)
+        for file in path.glob(f"{old.hex}.*"):
+            file.rename(file.with_stem(new.hex))
+        segment["segment_id"] = str(new)
+    for file in path.glob(".*"):
+        file.unlink()
+    (path / _META).write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder in which a thread of the engine may be putting its lock file at this very moment."""
+    for _ in range(100):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.001)
+
+
+def _damaged(path: Path) -> ArtefactError:
+    hint = "Build it again with `bertpipe index --force`."
+    return ArtefactError(f"the lexical index in {path} is damaged", hint=hint)
+
+
+def _unwritable(path: Path, error: Exception) -> StorageError:
+    return StorageError(
+        f"the lexical index cannot be written to {path}",
+        why=str(error),
+        hint="See that the disk has room and that the folder may be written to.",
+    )

@@ -1,0 +1,223 @@
+"""The report that every index carries: how well words, vectors and both together find, on this very corpus."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bertpipe.retrieval.candidates import Candidates, find_candidates
+from bertpipe.retrieval.encoder import Encoder
+from bertpipe.retrieval.fusion import WEIGHTS, fuse
+from bertpipe.retrieval.held_out import HeldOutQuery
+from bertpipe.retrieval.index import MODES, Mode
+from bertpipe.retrieval.lexical import LexicalIndex
+from bertpipe.retrieval.metrics import bootstrap_interval, ndcg, recall, reciprocal_rank
+from bertpipe.retrieval.passage_store import PassageStore
+from bertpipe.retrieval.vectors import VectorIndex
+from bertpipe.text.passages import document_windows
+
+CUT = 10
+# With fewer queries an interval says nothing, and a weight tuned on half of them is noise.
+FEWEST_QUERIES = 20
+DEFAULT_WEIGHT = 0.5
+METRICS = ("ndcg@10", "mrr@10", "recall@10")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A query with the candidates of both sides.
+
+    Attributes:
+        query: The query.
+        candidates: Passages of the evaluation collection.
+        documents: int64 (C,), the number of each candidate's document.
+        relevant: Number of the document that the query was taken out of.
+    """
+
+    query: HeldOutQuery
+    candidates: Candidates
+    documents: np.ndarray
+    relevant: int
+
+    def ranking(self, mode: Mode, weight: float) -> list[int]:
+        """The documents in the order of their best passages."""
+        bm25, dense = self.candidates.bm25, self.candidates.dense
+        if mode == "bm25":
+            score, keep = bm25, bm25 > 0
+        else:
+            score = dense if mode == "dense" else fuse(bm25, dense, weight)
+            keep = np.ones(len(score), dtype=bool)
+        order = np.argsort(-score, kind="stable")
+        return list(dict.fromkeys(self.documents[order[keep[order]]].tolist()))
+
+    def measures(self, mode: Mode, weight: float) -> tuple[float, float, float]:
+        """`METRICS` of one mode's ranking."""
+        ranking, relevant = self.ranking(mode, weight), {self.relevant}
+        return (
+            ndcg(ranking, relevant, CUT),
+            reciprocal_rank(ranking, relevant, CUT),
+            recall(ranking, relevant, CUT),
+        )
+
+
+def judge(
+    queries: Sequence[HeldOutQuery],
+    store: PassageStore,
+    vectors: np.ndarray,
+    encoder: Encoder,
+    *,
+    overlap: int,
+    advance: Callable[[int], None],
+) -> list[Judged]:
+    """Searches for every query in a collection from which all queries have been removed.
+
+    Args:
+        queries: Held-out queries.
+        store: All passages.
+        vectors: float32 (N, D), their vectors.
+        encoder: What made the vectors.
+        overlap: Tokens shared by neighbouring passages.
+        advance: Told the number of queries done since the last call.
+    """
+    if not queries:
+        return []
+    numbers: dict[str, int] = {}
+    without = {query.document.id: query.document for query in queries}
+    replaced: list[tuple[str, str, str]] = []  # document, title, text
+    for document in without.values():
+        limit = encoder.settings.passage_tokens
+        for window in document_windows(document.title, document.text, encoder.tokenizer, limit, overlap):
+            replaced.append((document.id, document.title, document.text[window.start : window.end]))
+    kept: list[int] = []
+    owner: list[int] = []
+
+    def rows() -> Iterator[tuple[int, str, str]]:
+        for passage in store.iterate():
+            if passage.document not in without:
+                yield len(kept), passage.title, passage.text
+                kept.append(passage.number)
+                owner.append(numbers.setdefault(passage.document, len(numbers)))
+        for place, (document, title, text) in enumerate(replaced):
+            yield len(kept) + place, title, text
+            owner.append(numbers.setdefault(document, len(numbers)))
+
+    with tempfile.TemporaryDirectory() as folder:
+        lexical = LexicalIndex.build(Path(folder) / "lexical", rows())
+        fresh = encoder.encode_passages([(title, text) for _, title, text in replaced])
+        dense = VectorIndex.build(np.concatenate([vectors[kept], fresh]))
+        documents = np.asarray(owner, dtype=np.int64)
+        query_vectors = encoder.encode_queries([query.text for query in queries])
+        judged = []
+        for query, vector in zip(queries, query_vectors, strict=True):
+            found = find_candidates(lexical, dense, query.text, vector)
+            judged.append(Judged(query, found, documents[found.numbers], numbers[query.document.id]))
+            advance(1)
+    return judged
+
+
+def best_weight(judged: Sequence[Judged]) -> float:
+    """The dense side's weight with the best mean nDCG@10; the middle of several equally good ones."""
+    means = np.array([np.mean([one.measures("hybrid", float(weight))[0] for one in judged]) for weight in WEIGHTS])
+    best = np.flatnonzero(means >= means.max() - 1e-12)
+    return float(WEIGHTS[best[len(best) // 2]])
+
+
+def make_report(judged: Sequence[Judged], seed: int) -> dict[str, Any]:
+    """Measures the three modes and says which one won.
+
+    The queries fall into two halves by their documents' ids. Each half is measured with the fusion weight that was best
+    on the other, so every query counts and none has helped to choose the weight that it is measured with.
+
+    Args:
+        judged: The queries.
+        seed: Of the bootstrap.
+
+    Returns:
+        JSON values; see ``docs/report.md``.
+    """
+    if len(judged) < FEWEST_QUERIES:
+        return {
+            "measured": False,
+            "queries": len(judged),
+            "mode": "hybrid",
+            "weight": DEFAULT_WEIGHT,
+            "verdict": f"Not measured: {len(judged)} held-out queries, and an honest comparison needs "
+            f"{FEWEST_QUERIES}. Searches are hybrid, with equal weights.",
+        }
+    in_first = np.array([_in_first_half(one.query.document.id) for one in judged])
+    halves = [[one for one, first in zip(judged, in_first, strict=True) if first == side] for side in (True, False)]
+    tuned_on_other = {True: best_weight(halves[1]), False: best_weight(halves[0])}
+    values: dict[Mode, np.ndarray] = {
+        mode: np.array(
+            [one.measures(mode, tuned_on_other[bool(first)]) for one, first in zip(judged, in_first, strict=True)]
+        )
+        for mode in MODES
+    }  # each (Q, 3)
+    modes = {mode: _summary(values[mode], seed) for mode in MODES}
+    differences = {f"{mode} - bm25": _summary(values[mode] - values["bm25"], seed) for mode in MODES if mode != "bm25"}
+    winner = choose_mode(values, seed)
+    kinds = [one.query.kind for one in judged]
+    return {
+        "measured": True,
+        "queries": len(judged),
+        "query_kinds": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
+        "documents_counted_once": True,
+        "modes": modes,
+        "differences": differences,
+        "weights_by_half": [tuned_on_other[False], tuned_on_other[True]],
+        "weight": best_weight(judged),
+        "mode": winner,
+        "verdict": _verdict(winner, differences),
+    }
+
+
+def choose_mode(values: Mapping[Mode, np.ndarray], seed: int) -> Mode:
+    """The mode with the best nDCG@10; the hybrid where vectors alone are not surely better than it.
+
+    Held-out queries are written in the corpus's own words. A person also types names and numbers that no encoder has
+    seen, and there the hybrid still has the words to go by.
+
+    Args:
+        values: `METRICS` of every query by mode, each (Q, 3).
+        seed: Of the bootstrap.
+    """
+    ndcg_of = {mode: values[mode][:, 0] for mode in MODES}
+    means = {mode: float(ndcg_of[mode].mean()) for mode in MODES}
+    best = max(MODES, key=lambda mode: (means[mode], mode == "bm25"))
+    if best == "dense" and means["hybrid"] > means["bm25"]:
+        low, _ = bootstrap_interval(ndcg_of["dense"] - ndcg_of["hybrid"], seed)
+        return "dense" if low > 0 else "hybrid"
+    return best
+
+
+def _in_first_half(document_id: str) -> bool:
+    return hashlib.sha256(f"half {document_id}".encode(errors="surrogatepass")).digest()[0] < 128
+
+
+def _summary(values: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
+    summary = {}
+    for column, name in enumerate(METRICS):
+        low, high = bootstrap_interval(values[:, column], seed)
+        mean = float(values[:, column].mean())
+        summary[name] = {"mean": round(mean, 4), "low": round(low, 4), "high": round(high, 4)}
+    return summary
+
+
+def _verdict(winner: Mode, differences: dict[str, dict[str, dict[str, float]]]) -> str:
+    if winner == "bm25":
+        return (
+            "The trained encoder does not help on this corpus: words alone (BM25) find best, "
+            "and searches use them alone. A larger training budget or more text may change that."
+        )
+    gain = differences[f"{winner} - bm25"]["ndcg@10"]
+    name = "Words and vectors together find" if winner == "hybrid" else "Vectors alone find"
+    sure = f"95% interval {gain['low']:+.3f} to {gain['high']:+.3f}"
+    if gain["low"] > 0:
+        return f"{name} better than words alone: nDCG@10 {gain['mean']:+.3f} ({sure})."
+    return f"{name} about as well as words alone: nDCG@10 {gain['mean']:+.3f}, which may be chance ({sure})."

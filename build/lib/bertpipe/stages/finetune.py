@@ -1,0 +1,158 @@
+"""Fine-tune the pretrained BERT into a text encoder for retrieval, and export it for the query path."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from bertpipe.errors import ConfigError, InputError
+from bertpipe.pipeline.stage import Input, Stage, StageRun, resolve_path
+from bertpipe.stages.pretrain import PIECE_WEIGHTS
+from bertpipe.stages.tokenize import HELD_OUT, MODEL, TRAIN
+from bertpipe.stages.training import TrainingConfig, train
+
+ENCODER = "encoder"
+VALIDATION_STEPS = 2
+VALIDATION_PAIRS = 64
+MEASURED_PAIRS = 128
+
+
+class FinetuneConfig(TrainingConfig):
+    """The text encoder and its contrastive training."""
+
+    pairs: str = Field(
+        "", description="File of your own query/passage pairs (TSV, CSV or JSONL); used beside the corpus's own."
+    )
+    query_field: str = Field("query", description="Field of a pair that holds the query.")
+    passage_field: str = Field("passage", description="Field of a pair that holds the passage.")
+    batch_size: int = Field(
+        384, ge=2, description="Pairs in a batch; every pair's passage is a negative of the others."
+    )
+    query_tokens: int = Field(32, ge=4, description="Longest query, in tokens.")
+    passage_tokens: int = Field(128, ge=16, description="Longest passage, in tokens, its title included.")
+    lr: float = Field(3e-4, gt=0, description="Highest learning rate.")
+    pooling_lr_scale: float = Field(10.0, gt=0, description="Factor on lr for the pooling's weights, one a piece.")
+    token_lr_scale: float = Field(3.0, ge=0, description="Factor on lr for the token vectors.")
+
+
+def finetune(run: StageRun) -> dict[str, Any]:
+    """Writes the encoder's weights, its ONNX graph and its learning curve."""
+    import numpy as np
+    import torch
+
+    from bertpipe.models.checkpoint import load_pretrained, save_model
+    from bertpipe.models.encoder import TextEncoder
+    from bertpipe.models.onnx_export import export_encoder
+    from bertpipe.retrieval.encoder import GRAPH, PIECES, EncoderSettings
+    from bertpipe.text.token_store import TokenStore
+    from bertpipe.text.tokenizer import Tokenizer
+    from bertpipe.training.context_scale import set_context_scale
+    from bertpipe.training.contrastive import Contrastive
+    from bertpipe.training.cooccurrence import inverse_document_frequencies
+    from bertpipe.training.pairs import CorpusPairs
+
+    config: FinetuneConfig = run.config
+    tokens = run.inputs["tokenize"]
+    store, held_out = TokenStore(tokens / TRAIN), TokenStore(tokens / HELD_OUT)
+    tokenizer = Tokenizer(tokens / MODEL)
+    bert = load_pretrained(run.inputs["pretrain"]).bert
+    for key in ("query_tokens", "passage_tokens"):
+        if getattr(config, key) > bert.config.max_length:
+            raise ConfigError(
+                f"finetune.{key} = {getattr(config, key)} is more than the model can read",
+                hint=f"Lower it, or raise pretrain.max_length from {bert.config.max_length}.",
+            )
+    torch.manual_seed(config.seed)
+    encoder = TextEncoder(bert)
+    learned = run.inputs["pretrain"] / PIECE_WEIGHTS
+    encoder.pooling.set_weights(
+        torch.from_numpy(np.load(learned, allow_pickle=False))
+        if learned.is_file()
+        else inverse_document_frequencies(store, tokenizer.vocab_size)
+    )
+    user_pairs = _user_pairs(run, tokenizer) if config.pairs else None
+
+    def pairs(source: TokenStore, size: int, seed: int) -> CorpusPairs:
+        return CorpusPairs(
+            source,
+            batch_size=size,
+            query_tokens=config.query_tokens,
+            passage_tokens=config.passage_tokens,
+            seed=seed,
+            user_pairs=user_pairs if source is store else None,
+        )
+
+    batches = pairs(store, config.batch_size, config.seed)
+
+    def recipe(steps: int) -> Contrastive:
+        return Contrastive(
+            encoder,
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            warmup=config.warmup,
+            steps=steps,
+            pooling_lr_scale=config.pooling_lr_scale,
+            token_lr_scale=config.token_lr_scale,
+        )
+
+    measured = pairs(store, min(config.batch_size, MEASURED_PAIRS), config.seed)
+    context_scale = set_context_scale(recipe(1), measured, config.accelerator)
+    validation = pairs(held_out, VALIDATION_PAIRS, config.seed + 1)
+    metrics = train(
+        run,
+        recipe,
+        batches,
+        validation if validation.possible else None,
+        VALIDATION_STEPS,
+        "fine-tuning for retrieval",
+    )
+    save_model(encoder, run.out)
+    folder = run.out / ENCODER
+    folder.mkdir(exist_ok=True)
+    export_encoder(encoder.cpu(), folder / GRAPH)
+    shutil.copyfile(tokens / MODEL, folder / PIECES)
+    EncoderSettings(bert.config.width, config.query_tokens, config.passage_tokens).save(folder)
+    return {**metrics, "context_scale": context_scale}
+
+
+def _user_pairs(run: StageRun, tokenizer: Any) -> Any:
+    """The user's pairs as a token store: a pair is a document whose title is the query."""
+    from bertpipe.text.readers.folder import FolderReader
+    from bertpipe.text.token_store import TokenStore, TokenStoreWriter
+
+    path = run.path(run.config.pairs)
+    reader = FolderReader(path, text_field=run.config.passage_field, title_field=run.config.query_field)
+    writer = TokenStoreWriter(run.resume / "user_pairs", tokenizer.vocab_size)
+    for pair in reader:
+        if not pair.title.strip():
+            raise InputError(
+                "a pair without a query",
+                path=path,
+                why=f"{pair.id} has no field {run.config.query_field!r}",
+                hint="Name the field with finetune.query_field.",
+            )
+        writer.add(tokenizer.encode_batch([pair.title, pair.text]))
+    writer.close()
+    return TokenStore(run.resume / "user_pairs")
+
+
+def pairs_source(config: FinetuneConfig, base: Path) -> str:
+    """Digest of the user's pairs; empty without any."""
+    from bertpipe.text.readers.source_files import source_digest
+
+    return source_digest(resolve_path(config.pairs, base)) if config.pairs else ""
+
+
+FINETUNE = Stage(
+    name="finetune",
+    version=1,
+    config=FinetuneConfig,
+    inputs=(Input("tokenize"), Input("pretrain")),
+    run=finetune,
+    summary="Fine-tune the BERT to find passages for queries.",
+    example="bertpipe finetune --budget 10m --pairs pairs.tsv",
+    source=pairs_source,
+)

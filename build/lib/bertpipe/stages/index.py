@@ -1,0 +1,75 @@
+"""Build the index, and measure on held-out queries how well it finds."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from bertpipe.pipeline.artefact import Manifest
+from bertpipe.pipeline.stage import Input, Stage, StageRun
+from bertpipe.stages.corpus import DOCUMENTS
+from bertpipe.stages.embed import PASSAGES, VECTORS
+from bertpipe.stages.finetune import ENCODER
+from bertpipe.text.document import read_documents
+
+
+class IndexConfig(BaseModel, extra="forbid"):
+    """The index and its report."""
+
+    mode: Literal["auto", "hybrid", "dense", "bm25"] = Field(
+        "auto", description="How searches run by default; auto: the mode that won on held-out queries."
+    )
+    queries: int = Field(2000, ge=0, description="Held-out queries to measure with, at most; 0 measures nothing.")
+    seed: int = Field(0, ge=0, description="Seed of the report's bootstrap.")
+
+
+def index(run: StageRun) -> dict[str, Any]:
+    """Writes an index that holds all a search needs, and its report."""
+    import numpy as np
+
+    from bertpipe.retrieval.encoder import Encoder, encoder_digest
+    from bertpipe.retrieval.held_out import held_out_queries
+    from bertpipe.retrieval.index import REPORT, IndexSettings, build_index
+    from bertpipe.retrieval.report import judge, make_report
+
+    embedded, encoder_folder = run.inputs["embed"], run.inputs["finetune"] / ENCODER
+    vectors = np.load(embedded / VECTORS, mmap_mode="r", allow_pickle=False)
+    run.progress.start("indexing passages", total=len(vectors), unit="passages")
+    store = build_index(
+        run.out,
+        passages=embedded / PASSAGES,
+        vectors=vectors,
+        encoder=encoder_folder,
+        advance=run.progress.advance,
+    )
+    run.progress.finish()
+    overlap = Manifest.read(embedded).config["overlap"]
+    queries = sorted(
+        held_out_queries(read_documents(run.inputs["corpus"] / DOCUMENTS)),
+        # Any even choice does; this one does not change when documents come or go.
+        key=lambda query: query.order,
+    )[: run.config.queries]
+    run.progress.start("measuring on held-out queries", total=len(queries), unit="queries")
+    judged = judge(queries, store, vectors, Encoder(encoder_folder), overlap=overlap, advance=run.progress.advance)
+    run.progress.finish()
+    report = make_report(judged, run.config.seed)
+    (run.out / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    mode = report["mode"] if run.config.mode == "auto" else run.config.mode
+    IndexSettings(encoder_digest(encoder_folder), len(vectors), mode, report["weight"]).save(run.out)
+    metrics: dict[str, Any] = {"passages": len(vectors), "queries": len(queries), "mode": mode}
+    for name, figures in report.get("modes", {}).items():
+        metrics[f"{name}_ndcg@10"] = figures["ndcg@10"]["mean"]
+    return metrics
+
+
+INDEX = Stage(
+    name="index",
+    version=1,
+    config=IndexConfig,
+    inputs=(Input("corpus"), Input("finetune"), Input("embed")),
+    run=index,
+    summary="Build the index and measure how well it finds.",
+    example="bertpipe index --mode hybrid",
+)

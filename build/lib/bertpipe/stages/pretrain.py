@@ -1,0 +1,131 @@
+"""Pretrain a BERT on the snapshot: masked language model and next sentence."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from bertpipe.pipeline.stage import Input, Stage, StageRun
+from bertpipe.stages.tokenize import HELD_OUT, MODEL, TRAIN
+from bertpipe.stages.training import TrainingConfig, train
+
+PIECE_WEIGHTS = "piece_weights.npy"
+VALIDATION_STEPS = 2
+# A larger corpus teaches the embedding by itself, and counting all of it would take long.
+WARM_START_TOKENS = 50_000_000
+
+
+class PretrainConfig(TrainingConfig):
+    """The BERT and its pretraining."""
+
+    preset: Literal["tiny", "mini", "small", "base", "large"] = Field(
+        "mini", description="Size: 2 x 128, 4 x 256, 4 x 512, 12 x 768 or 24 x 1024 (layers x width)."
+    )
+    layers: int | None = Field(None, ge=1, description="Layers, instead of the preset's.")
+    width: int | None = Field(None, ge=8, description="Width, instead of the preset's.")
+    heads: int | None = Field(None, ge=1, description="Attention heads, instead of the preset's.")
+    inner: int | None = Field(None, ge=8, description="Width of the feed-forward networks; 4 x width by default.")
+    positions: Literal["learned", "sinusoidal", "rotary"] = Field("learned", description="Kind of positions.")
+    norm_first: bool = Field(False, description="Pre-norm layers; BERT's are post-norm.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout in training.")
+    max_length: int = Field(256, ge=16, le=65536, description="Longest sequence the model can ever read, in tokens.")
+    length: int = Field(128, ge=16, description="Tokens in a packed row of a batch.")
+    rows: int = Field(32, ge=1, description="Packed rows in a batch.")
+    mask_rate: float = Field(0.15, gt=0, lt=1, description="Share of tokens to guess.")
+    warm_start: Literal["auto", "on", "off"] = Field(
+        "auto", description="Start from the corpus's co-occurrences; auto: where it has under 50 million tokens."
+    )
+    token_lr_scale: float | None = Field(
+        None, ge=0, description="Factor on lr for the token vectors; by default 0 after a warm start, else 1."
+    )
+    lr: float = Field(5e-4, gt=0, description="Highest learning rate.")
+
+
+def pretrain(run: StageRun) -> dict[str, Any]:
+    """Writes the pretrained model and its learning curve."""
+    import torch
+
+    from bertpipe.models.bert import Bert
+    from bertpipe.models.checkpoint import save_model
+    from bertpipe.models.config import BertConfig
+    from bertpipe.models.heads import BertForPretraining
+    from bertpipe.text.array_file import write_array
+    from bertpipe.text.token_store import TokenStore
+    from bertpipe.text.tokenizer import Tokenizer
+    from bertpipe.training.pairs import CorpusPairs
+    from bertpipe.training.pretraining import Pretraining
+    from bertpipe.training.sentence_pairs import SentencePairs
+    from bertpipe.training.warm_start import warm_start
+
+    config: PretrainConfig = run.config
+    tokens = run.inputs["tokenize"]
+    store, held_out = TokenStore(tokens / TRAIN), TokenStore(tokens / HELD_OUT)
+    vocab_size = Tokenizer(tokens / MODEL).vocab_size
+    shape = BertConfig.preset(
+        config.preset,
+        vocab_size,
+        layers=config.layers,
+        width=config.width,
+        heads=config.heads,
+        inner=config.inner,
+        positions=config.positions,
+        norm_first=config.norm_first,
+        dropout=config.dropout,
+        max_length=max(config.max_length, config.length),
+    )
+    torch.manual_seed(config.seed)
+    model = BertForPretraining(Bert(shape))
+    warm = config.warm_start == "on" or (config.warm_start == "auto" and store.num_tokens < WARM_START_TOKENS)
+    if warm:
+        titled = CorpusPairs(store, batch_size=384, query_tokens=32, passage_tokens=config.length, seed=config.seed)
+        weights = warm_start(
+            model.bert,
+            titled,
+            folder=run.resume / "warm_start",
+            seed=config.seed,
+            progress=run.progress,
+            accelerator=config.accelerator,
+        )
+        write_array(run.out / PIECE_WEIGHTS, weights.numpy())
+
+    def pairs(source: TokenStore, seed: int) -> SentencePairs:
+        return SentencePairs(
+            source,
+            rows=config.rows,
+            length=config.length,
+            vocab_size=vocab_size,
+            mask_rate=config.mask_rate,
+            seed=seed,
+        )
+
+    batches = pairs(store, config.seed)
+
+    token_lr_scale = config.token_lr_scale if config.token_lr_scale is not None else float(not warm)
+
+    def recipe(steps: int) -> Pretraining:
+        return Pretraining(
+            model,
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            warmup=config.warmup,
+            steps=steps,
+            token_lr_scale=token_lr_scale,
+        )
+
+    validation = pairs(held_out, config.seed + 1) if held_out.num_tokens else None
+    metrics = train(run, recipe, batches, validation, VALIDATION_STEPS, "pretraining")
+    save_model(model, run.out)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return {**metrics, "parameters": parameters, "warm_start": warm}
+
+
+PRETRAIN = Stage(
+    name="pretrain",
+    version=1,
+    config=PretrainConfig,
+    inputs=(Input("tokenize"),),
+    run=pretrain,
+    summary="Pretrain a BERT on the documents (masked words, next sentence).",
+    example="bertpipe pretrain --preset mini --budget 4m",
+)

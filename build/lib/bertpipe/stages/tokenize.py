@@ -1,0 +1,110 @@
+"""Train the tokenizer on the snapshot and write the snapshot as piece ids."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from bertpipe.errors import InputError
+from bertpipe.pipeline.stage import Input, Stage, StageRun
+from bertpipe.stages.corpus import DOCUMENTS
+from bertpipe.text.document import Document, is_held_out, read_documents
+from bertpipe.text.sentences import split_sentences
+from bertpipe.text.token_store import TokenStoreWriter
+from bertpipe.text.tokenizer import Tokenizer, train_tokenizer
+
+MODEL, TRAIN, HELD_OUT = "tokenizer.model", "train", "held_out"
+
+
+class TokenizeConfig(BaseModel, extra="forbid"):
+    """The tokenizer."""
+
+    vocab_size: int = Field(8000, ge=300, description="Pieces in the vocabulary; 16000 suits Chinese better.")
+    case: Literal["fold", "keep"] = Field("fold", description="fold: upper and lower case are the same pieces.")
+    coverage: float = Field(
+        0.9995,
+        gt=0.9,
+        le=1.0,
+        description="Share of characters with pieces of their own; the rest is spelled in bytes.",
+    )
+    sample_mb: float = Field(8.0, gt=0, description="Text to train on, in MB: an even sample of a larger corpus.")
+
+
+def tokenize(run: StageRun) -> dict[str, Any]:
+    """Writes the tokenizer, and token stores of the training and the held-out documents."""
+    documents = run.inputs["snapshot"] / DOCUMENTS
+    model = run.out / MODEL
+    if all(is_held_out(document.id) for document in read_documents(documents)):
+        count = sum(1 for _ in read_documents(documents))
+        raise InputError(
+            f"{count} document{'s are' if count > 1 else ' is'} too little to learn from",
+            why="all of it is held out to ask about later",
+            hint="Add documents; a few hundred are a sensible minimum.",
+        )
+    run.progress.start("training the tokenizer")
+    train_tokenizer(
+        _sample(documents, run.config.sample_mb * 1e6),
+        model,
+        run.config.vocab_size,
+        case=run.config.case,
+        coverage=run.config.coverage,
+    )
+    run.progress.finish()
+    tokenizer = Tokenizer(model)
+    stores = {
+        held_out: TokenStoreWriter(run.out / name, tokenizer.vocab_size)
+        for name, held_out in ((TRAIN, False), (HELD_OUT, True))
+    }
+    counts = {False: 0, True: 0}
+    tokens = spelled = 0
+    run.progress.start("encoding documents", unit="documents")
+    for document in read_documents(documents):
+        held_out = is_held_out(document.id)
+        sentences = tokenizer.encode_batch(_lines(document))
+        stores[held_out].add(sentences)
+        counts[held_out] += 1
+        tokens += sum(map(len, sentences))
+        spelled += sum(tokenizer.is_byte(piece) for sentence in sentences for piece in sentence)
+        run.progress.advance(1)
+    run.progress.finish()
+    for store in stores.values():
+        store.close()
+    return {
+        "tokens": tokens,
+        "vocab_size": tokenizer.vocab_size,
+        "train_documents": counts[False],
+        "held_out_documents": counts[True],
+        "byte_fallback_rate": round(spelled / max(1, tokens), 6),
+    }
+
+
+def _lines(document: Document) -> list[str]:
+    """The title, then the sentences."""
+    return [document.title, *(document.text[start:end] for start, end in split_sentences(document.text))]
+
+
+def _sample(documents: Path, size: float) -> Iterator[str]:
+    """An even sample of the training documents' sentences, the same for the same corpus."""
+    share = size / max(1, documents.stat().st_size)
+    for document in read_documents(documents):
+        if is_held_out(document.id):
+            continue
+        for number, line in enumerate(_lines(document)):
+            mark = f"{document.id}\n{number}".encode(errors="surrogatepass")
+            if share >= 1 or zlib.crc32(mark) < share * 2**32:
+                yield line
+
+
+TOKENIZE = Stage(
+    name="tokenize",
+    version=1,
+    config=TokenizeConfig,
+    inputs=(Input("snapshot"),),
+    run=tokenize,
+    summary="Train the tokenizer and encode the documents.",
+    example="bertpipe tokenize --vocab-size 16000",
+)

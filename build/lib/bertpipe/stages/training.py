@@ -1,0 +1,99 @@
+"""What both training stages share: the settings of a training run, and the run itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, field_validator, model_validator
+
+from bertpipe.duration import parse_duration
+from bertpipe.pipeline.stage import NEUTRAL, StageRun
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+
+    from bertpipe.training.batches import Batches
+
+CURVE = "curve.jsonl"
+SAMPLED_STEPS = 8
+
+
+class TrainingConfig(BaseModel, extra="forbid"):
+    """How long and how to train."""
+
+    budget: str = Field("4m", description='Time to train: "90s", "4m", "1h30m". Turned into steps before the first.')
+    steps: int | None = Field(None, gt=0, description="Steps to train, instead of a time.")
+    tokens: int | None = Field(None, gt=0, description="Tokens to train on, instead of a time.")
+    lr: float = Field(1e-3, gt=0, description="Highest learning rate.")
+    warmup: float = Field(0.06, ge=0, le=1, description="Share of the steps in which the learning rate rises.")
+    weight_decay: float = Field(0.01, ge=0, description="Decay of the weight matrices.")
+    seed: int = Field(0, ge=0, description="Seed of the weights, the order and all random choices.")
+    precision: Literal["32-true", "bf16-mixed"] = Field(
+        "32-true", description="Arithmetic; bf16-mixed is for GPUs that have it."
+    )
+    accelerator: Annotated[Literal["auto", "cpu", "gpu", "mps"], NEUTRAL] = Field(
+        "auto", description="What to train on; auto: a GPU if there is one."
+    )
+    workers: Annotated[int, NEUTRAL] = Field(0, ge=0, description="Processes that prepare batches.")
+
+    @field_validator("budget")
+    @classmethod
+    def _a_length_of_time(cls, value: str) -> str:
+        parse_duration(value)
+        return value
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> TrainingConfig:
+        if self.steps is not None and self.tokens is not None:
+            raise ValueError("steps and tokens are both given; give one")
+        return self
+
+
+def train(
+    run: StageRun,
+    recipe: Callable[[int], pl.LightningModule],
+    batches: Batches,
+    validation: Batches | None,
+    validation_steps: int,
+    label: str,
+) -> dict[str, Any]:
+    """Trains within the config's budget, from where a killed run stopped, and writes the learning curve.
+
+    Args:
+        run: Its config is a `TrainingConfig`.
+        recipe: Makes the module for a number of steps; every module it makes trains the same model.
+        batches: Training batches.
+        validation: Validation batches, if there are any.
+        validation_steps: How many of them.
+        label: Name of the progress bar.
+
+    Returns:
+        Metrics: the last point of the curve, the steps, and the measured tokens a second.
+    """
+    from bertpipe.training.budget import make_plan, measure_throughput
+    from bertpipe.training.fit import fit, save_curve
+    from bertpipe.training.legs import LegData
+
+    config: TrainingConfig = run.config
+    plan = make_plan(
+        run.resume / "plan.json",
+        steps=config.steps,
+        tokens=config.tokens,
+        budget=config.budget,
+        tokens_per_step=lambda: sum(batches.batch(step).num_tokens for step in range(SAMPLED_STEPS)) / SAMPLED_STEPS,
+        measure=lambda: measure_throughput(recipe(1), batches, config.accelerator),
+    )
+    curve = fit(
+        recipe(plan.steps),
+        LegData(batches, validation, validation_steps, plan, config.workers),
+        folder=run.resume,
+        seed=config.seed,
+        progress=run.progress,
+        label=label,
+        accelerator=config.accelerator,
+        precision=config.precision,
+    )
+    save_curve(curve, run.out / CURVE)
+    final = {name: round(value, 4) for name, value in curve[-1].items() if name != "step"}
+    return {**final, "steps": plan.steps, "tokens_per_second": plan.tokens_per_second}

@@ -1,0 +1,1 @@
+"""Readers, sentences, passages and the tokenizer."""

@@ -1,0 +1,1 @@
+"""Where documents come from: one reader a source, one small file a format."""

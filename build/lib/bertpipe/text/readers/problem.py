@@ -1,0 +1,28 @@
+"""Errors about a file of the user's that the user may choose to step over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bertpipe.errors import InputError
+
+
+def problem(
+    what: str, path: Path | str, line: int | None = None, *, why: str = "", mend: str = "Mend it"
+) -> InputError:
+    """An error about a file or a record that says how to mend it and how to step over it.
+
+    Args:
+        what: What is wrong.
+        path: The file.
+        line: 1-based line number, where there is one.
+        why: The reason.
+        mend: What to do about it, as a clause with a capital letter and no full stop.
+    """
+    return InputError(what, path=path, line=line, why=why, hint=f"{mend}, or skip such records with --skip-bad.")
+
+
+def unreadable(path: Path | str, error: OSError) -> InputError:
+    """An error about a file that the system does not let us read."""
+    why = error.strerror or type(error).__name__
+    return problem("cannot be read", path, why=why, mend="Check the file and its permissions")

@@ -1,0 +1,1 @@
+"""Lightning modules, batches, budgets and resuming."""

@@ -1,0 +1,94 @@
+"""Contrastive training of the text encoder as a LightningModule."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bertpipe.models.encoder import TextEncoder
+from bertpipe.training.optimizer import adamw_with_warmup
+from bertpipe.training.pairs import PairBatch
+
+# CLIP starts from a temperature of 0.07 and lets none in below 0.01 (Radford et al. 2021, section 2.5).
+START_TEMPERATURE, SMALLEST_TEMPERATURE = 0.03, 0.01
+# Every text shares these few vectors. Adam would move them by full steps, and what they learn from pairs is how to
+# tell the training texts apart by place; they stay as pretraining left them.
+SHARED = ("position_embedding", "segment_embedding", "embedding_norm")
+
+
+class Contrastive(pl.LightningModule):
+    """Pulls each query to its passage and away from the batch's other passages, and each passage likewise.
+
+    InfoNCE in both directions with in-batch negatives and a learned temperature (van den Oord et al. 2018;
+    Karpukhin et al. 2020, section 3.2; Radford et al. 2021).
+
+    Args:
+        encoder: The encoder, for both sides.
+        lr: Highest learning rate.
+        weight_decay: Decay of the weight matrices.
+        warmup: Share of the steps in which the rate rises.
+        steps: Steps in all.
+        pooling_lr_scale: Factor on the rate of the pooling's weights.
+        token_lr_scale: Factor on the rate of the token embedding.
+    """
+
+    def __init__(
+        self,
+        encoder: TextEncoder,
+        *,
+        lr: float,
+        weight_decay: float,
+        warmup: float,
+        steps: int,
+        pooling_lr_scale: float,
+        token_lr_scale: float,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / START_TEMPERATURE)))
+        self.recipe: dict[str, Any] = {
+            "lr": lr,
+            "weight_decay": weight_decay,
+            "warmup": warmup,
+            "steps": steps,
+            "lr_scales": {
+                "log_weight": pooling_lr_scale,
+                "token_embedding": token_lr_scale,
+                **dict.fromkeys(SHARED, 0.0),
+            },
+        }
+
+    def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
+        """The mean of the losses of both directions."""
+        scores = self._scores(batch)  # (B, B)
+        target = torch.arange(batch.pairs, device=scores.device)
+        return (functional.cross_entropy(scores, target) + functional.cross_entropy(scores.T, target)) / 2
+
+    def validation_step(self, batch: PairBatch, batch_idx: int) -> None:
+        """Logs the loss, and how often a query's own passage is the nearest of the batch."""
+        scores = self._scores(batch)
+        target = torch.arange(batch.pairs, device=scores.device)
+        self.log("val_loss", functional.cross_entropy(scores, target), batch_size=batch.pairs)
+        nearest = (scores.argmax(-1) == target).float().mean()
+        self.log("val_in_batch_accuracy", nearest, batch_size=batch.pairs)
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """AdamW with a warm-up and a linear decay."""
+        return adamw_with_warmup(self, **self.recipe, fused=self.trainer.precision == "32-true")
+
+    def _scores(self, batch: PairBatch) -> Tensor:
+        """(B, B); another passage of a query's own document is no negative, and scores minus infinity."""
+        vectors = self.encoder.encode_packed(
+            batch.input_ids, batch.sequence_ids, batch.text_index, 2 * batch.pairs
+        )  # (2 B, D)
+        scale = self.log_scale.clamp(max=math.log(1 / SMALLEST_TEMPERATURE)).exp()
+        scores = scale * vectors[: batch.pairs] @ vectors[batch.pairs :].T
+        same = batch.documents[:, None] == batch.documents[None, :]
+        same.fill_diagonal_(False)
+        return scores.masked_fill(same, float("-inf"))

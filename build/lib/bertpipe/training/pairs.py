@@ -1,0 +1,226 @@
+"""Training pairs for retrieval that a corpus gives by itself, or that the user has.
+
+Three kinds, after what people search with: a title for a passage of its document; a document's first sentence for the
+rest; any sentence for the passage it was taken out of (the inverse cloze task, Lee et al. 2019, section 4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bertpipe.errors import InputError
+from bertpipe.text.sequences import passage_sequence, query_sequence
+from bertpipe.text.token_store import TokenStore
+from bertpipe.text.tokenizer import Tokenizer
+from bertpipe.training.visits import generator, visit
+
+# Shares of the kinds where a document allows all three.
+TITLE_SHARE, FIRST_SHARE = 0.3, 0.4
+# A sentence stays in its passage in this share of the cloze pairs, so that matching words stay worth something
+# (Lee et al. 2019, section 4).
+KEEP_SHARE = 0.1
+SHORTEST_QUERY = 3
+# Documents next to each other in the corpus that are drawn together.
+NEIGHBOURS = 64
+# Documents to look at for each pair before giving up.
+MOST_LOOKS = 200
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """B queries and their B passages, packed into rows.
+
+    Attributes:
+        input_ids: int64 (R, T).
+        sequence_ids: int64 (R, T), see `bertpipe.nn.packing`.
+        text_index: int64 (R, T): query i is text i, its passage text B + i; 2 B at padding.
+        documents: int64 (B,), which document each pair was taken from; pairs of one are no negatives of each other.
+    """
+
+    input_ids: Tensor
+    sequence_ids: Tensor
+    text_index: Tensor
+    documents: Tensor
+
+    @property
+    def pairs(self) -> int:
+        """B."""
+        return len(self.documents)
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens without padding."""
+        return int((self.sequence_ids > 0).sum())
+
+    def to(self, device: torch.device) -> PairBatch:
+        """The batch on another device; Lightning calls this."""
+        return PairBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+
+def pack(sequences: list[list[int]], length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Puts sequences into as few rows as first-fit-decreasing finds.
+
+    Args:
+        sequences: N lists of piece ids, none longer than ``length``.
+        length: T.
+
+    Returns:
+        input_ids, sequence_ids and text_index as in `PairBatch`, int64 (R, T).
+    """
+    rows: list[list[int]] = []
+    room: list[int] = []
+    for text in sorted(range(len(sequences)), key=lambda text: (-len(sequences[text]), text)):
+        size = len(sequences[text])
+        row = next((row for row, free in enumerate(room) if free >= size), len(rows))
+        if row == len(rows):
+            rows.append([])
+            room.append(length)
+        rows[row].append(text)
+        room[row] -= size
+    shape = (len(rows), length)
+    input_ids = np.full(shape, Tokenizer.pad_id, dtype=np.int64)
+    sequence_ids = np.zeros(shape, dtype=np.int64)
+    text_index = np.full(shape, len(sequences), dtype=np.int64)
+    for row, texts in enumerate(rows):
+        used = 0
+        for place, text in enumerate(texts):
+            end = used + len(sequences[text])
+            input_ids[row, used:end] = sequences[text]
+            sequence_ids[row, used:end] = place + 1
+            text_index[row, used:end] = text
+            used = end
+    return input_ids, sequence_ids, text_index
+
+
+class CorpusPairs:
+    """Draws batches of pairs from a token store; batch n is the same whenever it is asked for.
+
+    Args:
+        store: The documents.
+        batch_size: B.
+        query_tokens: Longest query.
+        passage_tokens: Longest passage.
+        seed: Of the order and of all choices.
+        user_pairs: A store whose documents are (query, passage) pairs of the user's; drawn for half of each batch.
+    """
+
+    def __init__(
+        self,
+        store: TokenStore,
+        *,
+        batch_size: int,
+        query_tokens: int,
+        passage_tokens: int,
+        seed: int,
+        user_pairs: TokenStore | None = None,
+    ) -> None:
+        self.store = store
+        self.batch_size = batch_size
+        self.query_tokens = query_tokens
+        self.passage_tokens = passage_tokens
+        self.seed = seed
+        self.user_pairs = user_pairs
+
+    @property
+    def possible(self) -> bool:
+        """Whether the corpus gives any pair, as far as a look at some documents tells."""
+        rng = generator(self.seed, "possible")
+        looks = min(MOST_LOOKS, 4 * self.store.num_documents)
+        return any(
+            self._pair(visit(counter, self.store.num_documents, self.seed), rng) is not None for counter in range(looks)
+        )
+
+    def batch(self, step: int) -> PairBatch:
+        """The batch of a step.
+
+        Args:
+            step: 0, 1, 2 ...
+
+        Raises:
+            InputError: The corpus gives no pairs.
+        """
+        rng = generator(self.seed, "pairs", step)
+        from_user = self.batch_size // 2 if self.user_pairs is not None else 0
+        pairs = [self._user_pair(step * from_user + slot) for slot in range(from_user)]
+        documents = [self.store.num_documents + step * from_user + slot for slot in range(from_user)]
+        counter = step * (self.batch_size - from_user)
+        last = counter + MOST_LOOKS * self.batch_size
+        while len(pairs) < self.batch_size and counter < last:
+            document = self._document(counter)
+            counter += 1
+            pair = self._pair(document, rng)
+            if pair is not None:
+                pairs.append(pair)
+                documents.append(document)
+        if len(pairs) < 2:
+            raise InputError(
+                "the corpus gives no training pairs",
+                why="its documents have neither titles of several words nor two sentences",
+                hint="Give pairs of your own with finetune.pairs.",
+            )
+        sequences = [query for query, _ in pairs] + [passage for _, passage in pairs]
+        input_ids, sequence_ids, text_index = map(
+            torch.from_numpy, pack(sequences, max(self.query_tokens, self.passage_tokens))
+        )
+        return PairBatch(input_ids, sequence_ids, text_index, torch.tensor(documents))
+
+    def _document(self, counter: int) -> int:
+        """Runs of neighbours, in an order that covers the corpus: what lies near in a corpus is hard to tell apart."""
+        runs = -(-self.store.num_documents // NEIGHBOURS)
+        document = visit(counter // NEIGHBOURS, runs, self.seed) * NEIGHBOURS + counter % NEIGHBOURS
+        return document % self.store.num_documents
+
+    def _user_pair(self, counter: int) -> tuple[list[int], list[int]]:
+        assert self.user_pairs is not None
+        document = visit(counter, self.user_pairs.num_documents, self.seed)
+        query = self.user_pairs.title(document)
+        passage = [self.user_pairs.sentence(index) for index in self.user_pairs.body(document)]
+        return self._sequences(query, np.empty(0), passage)
+
+    def _pair(self, document: int, rng: np.random.Generator) -> tuple[list[int], list[int]] | None:
+        title, body = self.store.title(document), self.store.body(document)
+        if not body:
+            return None
+        draw = rng.random()
+        start = int(rng.integers(len(body)))
+        if len(title) >= SHORTEST_QUERY and (draw < TITLE_SHARE or len(body) == 1):
+            # A title stands for any passage of its document, most of all for its beginning.
+            return self._sequences(title, np.empty(0), self._window(body, start if rng.random() < 0.5 else 0))
+        if len(body) == 1:
+            return None
+        if draw < TITLE_SHARE + FIRST_SHARE:
+            query = self.store.sentence(body[0])
+            if len(query) >= SHORTEST_QUERY:
+                return self._sequences(query, title, self._window(body, 1))
+        query = self.store.sentence(body[start])
+        if len(query) < SHORTEST_QUERY:
+            return None
+        without = None if rng.random() < KEEP_SHARE else start
+        around = max(0, start - int(rng.integers(4)))
+        return self._sequences(query, title, self._window(body, around, without))
+
+    def _window(self, body: range, start: int, without: int | None = None) -> list[np.ndarray]:
+        sentences: list[np.ndarray] = []
+        room = self.passage_tokens
+        for index in range(start, len(body)):
+            if index == without:
+                continue
+            sentences.append(self.store.sentence(body[index]))
+            room -= len(sentences[-1])
+            if room <= 0:
+                break
+        # The last sentence of a document has nothing after it: then what stands before it.
+        return sentences or [self.store.sentence(body[start - 1])]
+
+    def _sequences(
+        self, query: np.ndarray, title: np.ndarray, sentences: list[np.ndarray]
+    ) -> tuple[list[int], list[int]]:
+        text = np.concatenate(sentences).tolist()
+        return (
+            query_sequence(query.tolist(), self.query_tokens),
+            passage_sequence(title.tolist(), text, self.passage_tokens),
+        )
