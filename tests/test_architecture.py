@@ -187,6 +187,12 @@ def test_stages_and_commands_load_without_torch():
                 assert name not in found, way(found, name)
 
 
+def test_only_a_document_says_whether_it_is_held_out():
+    """Whoever asked by the id would learn from one reply of a held-out dialogue."""
+    asking = [module for module, path in MODULES.items() if "is_held_out" in path.read_text(encoding="utf-8")]
+    assert asking == ["bertpipe.text.document"]
+
+
 def test_names_say_what_a_thing_is():
     names = {path.name for path in MODULES.values()}
     assert not names & {"utils.py", "util.py", "helpers.py", "common.py", "misc.py"}
