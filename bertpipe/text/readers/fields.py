@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,29 @@ def lines_of(value: Any) -> list[str] | None:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return value
     return None
+
+
+def field_lines(fields: Mapping[str, Any], name: str, option: str, path: Path, line: int) -> list[str]:
+    """The text of a record's field, as `lines_of` gives it.
+
+    Args:
+        fields: The record's.
+        name: The field.
+        option: What the user names the field with: ``text_field``.
+        path: The record's file.
+        line: The line that the record begins on.
+
+    Raises:
+        InputError: The record has no such field, or it holds something else.
+    """
+    if name not in fields:
+        mend = which_field(option, name, list(fields))
+        raise problem(f"the record has no field {name!r}", path, line, mend=mend)
+    lines = lines_of(fields[name])
+    if lines is None:
+        why = f"it is {kind_of(fields[name])}"
+        raise problem(f"the field {name!r} is not text", path, line, why=why, mend=f"Choose another with {option}")
+    return lines
 
 
 def which_field(option: str, asked: str, names: Sequence[str]) -> str:
@@ -49,17 +72,22 @@ def check_storable(document: Document, path: Path, line: int) -> None:
         InputError: A lone surrogate, or a number that is not finite.
     """
     for name, value in (("id", document.id), ("title", document.title), ("text", document.text)):
-        _check_encodable(name, value, path, line)
+        check_encodable(name, value, path, line)
     for name, scalar in document.metadata.items():
-        _check_encodable("name of a field", name, path, line)
+        check_encodable("name of a field", name, path, line)
         if isinstance(scalar, str):
-            _check_encodable(name, scalar, path, line)
+            check_encodable(name, scalar, path, line)
         elif isinstance(scalar, float) and not math.isfinite(scalar):
             what = f"the number in the field {name!r} is beyond range"
             raise problem(what, path, line, mend="Write a smaller one")
 
 
-def _check_encodable(name: str, value: str, path: Path, line: int) -> None:
+def check_encodable(name: str, value: str, path: Path, line: int) -> None:
+    """Refuses a string that UTF-8 cannot hold.
+
+    Raises:
+        InputError: It has a lone surrogate.
+    """
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:

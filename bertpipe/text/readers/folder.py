@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bertpipe.errors import InputError
 from bertpipe.text.document import Document, Scalar
-from bertpipe.text.readers.fields import check_storable, kind_of, lines_of, which_field
+from bertpipe.text.readers.fields import check_storable, field_lines, kind_of, lines_of, which_field
 from bertpipe.text.readers.file_text import read_text, tidy
 from bertpipe.text.readers.html_text import html_text
 from bertpipe.text.readers.markdown_text import markdown_text
@@ -154,15 +154,7 @@ class FolderReader:
 
     def _record(self, file: SourceFile, record: Record) -> Document:
         fields, line = record.fields, record.line
-        if self.text_field not in fields:
-            what = f"the record has no field {self.text_field!r}"
-            raise problem(what, file.path, line, mend=which_field("text_field", self.text_field, list(fields)))
-        lines = lines_of(fields[self.text_field])
-        if lines is None:
-            what = f"the field {self.text_field!r} is not text"
-            why = f"it is {kind_of(fields[self.text_field])}"
-            raise problem(what, file.path, line, why=why, mend="Choose another with text_field")
-        text = tidy("\n".join(lines))
+        text = tidy("\n".join(field_lines(fields, self.text_field, "text_field", file.path, line)))
         if not text:
             raise problem(f"the field {self.text_field!r} is empty", file.path, line, mend="Fill it in")
         title = fields.get(self.title_field)
