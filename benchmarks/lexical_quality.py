@@ -27,7 +27,8 @@ import numpy as np
 from scipy import sparse
 
 from bertpipe.retrieval.analysis import analyse
-from bertpipe.retrieval.metrics import bootstrap_interval, ndcg, recall
+from bertpipe.retrieval.metrics import ndcg, recall
+from bertpipe.tasks.bootstrap import bootstrap_interval
 from bertpipe.text.readers.python_docs import PythonDocsReader
 from bertpipe.text.sentences import split_sentences
 

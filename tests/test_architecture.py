@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "bertpipe"
-FLOORS = ("ground", "nn", "text", "models", "retrieval", "training", "pipeline", "stages", "cli")
+FLOORS = ("ground", "nn", "text", "models", "tasks", "retrieval", "training", "pipeline", "stages", "cli")
 GROUND = ("duration", "errors", "progress", "")
 TORCH = ("torch", "pytorch_lightning", "lightning")
 MUST_NOT_KNOW = {
@@ -16,6 +16,7 @@ MUST_NOT_KNOW = {
     "nn": ("pytorch_lightning", "lightning", "pydantic", "click", "rich"),
     "text": (*TORCH, "click", "rich"),
     "models": ("pytorch_lightning", "lightning", "click", "rich"),
+    "tasks": (*TORCH, "click", "rich", "pydantic"),
     "retrieval": (*TORCH, "click", "rich", "pydantic"),
     "training": ("click", "rich"),
     "pipeline": (*TORCH, "numpy", "click", "rich", "onnxruntime", "faiss", "sentencepiece", "tantivy"),
@@ -23,7 +24,7 @@ MUST_NOT_KNOW = {
     "cli": (*TORCH, "numpy", "faiss", "onnxruntime", "sentencepiece", "tantivy", "scipy"),
 }
 # Beside its own floor and the ground, the pipeline engine knows nothing of what a stage does.
-PIPELINE_MUST_NOT_KNOW = ("nn", "text", "models", "retrieval", "training", "stages")
+PIPELINE_MUST_NOT_KNOW = ("nn", "text", "models", "tasks", "retrieval", "training", "stages")
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def test_no_circles():
 
 def test_the_query_path_reaches_no_torch():
     for module in MODULES:
-        if floor_of(module) in ("text", "retrieval"):
+        if floor_of(module) in ("text", "tasks", "retrieval"):
             found = reached(module, only_at_once=False)
             for name in TORCH:
                 assert name not in found, way(found, name)
@@ -185,6 +186,12 @@ def test_stages_and_commands_load_without_torch():
             found = reached(module, only_at_once=True)
             for name in TORCH:
                 assert name not in found, way(found, name)
+
+
+def test_only_a_document_says_whether_it_is_held_out():
+    """Whoever asked by the id would learn from one reply of a held-out dialogue."""
+    asking = [module for module, path in MODULES.items() if "is_held_out" in path.read_text(encoding="utf-8")]
+    assert asking == ["bertpipe.text.document"]
 
 
 def test_names_say_what_a_thing_is():

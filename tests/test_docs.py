@@ -140,6 +140,15 @@ def test_every_field_of_the_report_is_documented():
     assert str(FEWEST_QUERIES) in text
 
 
+def test_every_score_of_generated_text_is_documented():
+    pytest.importorskip("sacrebleu")
+    from bertpipe.tasks.generation_scores import score_generation
+
+    text = (ROOT / "docs" / "generation.md").read_text(encoding="utf-8")
+    for name in score_generation(["a"], ["a"]).scores:
+        assert f"`{name}`" in text, f"docs/generation.md does not explain {name}"
+
+
 @pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.name)
 def test_pipelines_load(path):
     load_pipeline(path, STAGES)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bertpipe.retrieval.metrics import check_finite
+from bertpipe.tasks.bootstrap import check_finite
 
 WEIGHTS = np.round(np.arange(21) * 0.05, 2)
 """The weights to choose among: 0, 0.05 ... 1."""

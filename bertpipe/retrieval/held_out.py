@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from bertpipe.text.document import Document, is_held_out
+from bertpipe.text.document import Document
 from bertpipe.text.sentences import split_sentences
 
 # A query needs this many words to mean something, and what is left of its document this many to be found by.
@@ -48,7 +48,7 @@ def held_out_queries(documents: Iterable[Document]) -> Iterator[HeldOutQuery]:
         documents: The corpus.
     """
     for document in documents:
-        if is_held_out(document.id):
+        if document.held_out:
             query = _query(document)
             if query is not None:
                 yield query
@@ -58,7 +58,7 @@ def _query(document: Document) -> HeldOutQuery | None:
     if words(document.title) >= QUERY_WORDS:
         rest = _without_title(document)
         if words(rest) >= REST_WORDS:
-            without = Document(document.id, "", rest, document.metadata)
+            without = replace(document, title="", text=rest)
             return HeldOutQuery(document.title, "title", without)
         return None
     spans = split_sentences(document.text)
@@ -68,7 +68,7 @@ def _query(document: Document) -> HeldOutQuery | None:
     rest = document.text[spans[1][0] :]
     if words(first) < QUERY_WORDS or words(rest) < REST_WORDS:
         return None
-    without = Document(document.id, document.title, rest, document.metadata)
+    without = replace(document, text=rest)
     return HeldOutQuery(" ".join(first.split()), "first sentence", without)
 
 

@@ -1,4 +1,4 @@
-"""How good a ranking is, and how sure that is.
+"""How good a ranking is.
 
 A ranking is a sequence of ids, best first. `rank` makes one from scores and refuses scores that are not
 finite: NaN compares false with everything, so a broken encoder would otherwise look like one that finds all.
@@ -10,7 +10,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 
 import numpy as np
 
-_DRAWN_AT_ONCE = 4_000_000  # bootstrap indices held in memory: 32 MB
+from bertpipe.tasks.bootstrap import check_finite
 
 
 def rank(ids: Sequence[int] | np.ndarray, scores: np.ndarray, k: int | None = None) -> list[int]:
@@ -29,18 +29,6 @@ def rank(ids: Sequence[int] | np.ndarray, scores: np.ndarray, k: int | None = No
         raise ValueError(f"{values.shape} scores do not fit {numbers.shape} ids")
     check_finite("scores", values)
     return numbers[np.lexsort((numbers, -values))][:k].tolist()
-
-
-def check_finite(name: str, values: np.ndarray) -> None:
-    """Refuses NaN and infinity.
-
-    Raises:
-        ValueError: Names how many of ``values`` are not finite, and the first.
-    """
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        first = bad[0]
-        raise ValueError(f"{len(bad)} of {values.size} {name} are not finite (number {first} is {values.flat[first]})")
 
 
 def ndcg(ranking: Sequence[Hashable], relevant: Collection[Hashable] | Mapping[Hashable, float], k: int) -> float:
@@ -85,37 +73,6 @@ def recall(ranking: Sequence[Hashable], relevant: Collection[Hashable], k: int) 
     """
     _check(ranking, k, len(relevant) > 0)
     return sum(one in relevant for one in ranking[:k]) / len(set(relevant))
-
-
-def bootstrap_interval(values: Sequence[float] | np.ndarray, seed: int, resamples: int = 10_000) -> tuple[float, float]:
-    """The 95% percentile bootstrap interval of the mean (Efron 1979).
-
-    For two systems on the same queries pass the differences: they vary less than the two means.
-
-    Args:
-        values: One figure per query, (Q,).
-        seed: The interval is a pure function of values and seed.
-        resamples: How many samples of size Q are drawn, with replacement.
-
-    Returns:
-        (low, high).
-
-    Raises:
-        ValueError: There are no values, or one is not finite.
-    """
-    figures = np.asarray(values, dtype=np.float64)
-    if figures.ndim != 1 or not len(figures):
-        raise ValueError("an interval needs a row of at least one value")
-    check_finite("values", figures)
-    generator = np.random.default_rng(seed)
-    means = np.empty(resamples)
-    step = max(1, _DRAWN_AT_ONCE // len(figures))
-    for start in range(0, resamples, step):
-        count = min(step, resamples - start)
-        drawn = generator.integers(len(figures), size=(count, len(figures)))
-        means[start : start + count] = figures[drawn].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _discounted(gains: np.ndarray) -> float:

@@ -17,9 +17,10 @@ from bertpipe.retrieval.fusion import WEIGHTS, fuse
 from bertpipe.retrieval.held_out import HeldOutQuery
 from bertpipe.retrieval.index import MODES, Mode
 from bertpipe.retrieval.lexical import LexicalIndex
-from bertpipe.retrieval.metrics import bootstrap_interval, ndcg, recall, reciprocal_rank
+from bertpipe.retrieval.metrics import ndcg, recall, reciprocal_rank
 from bertpipe.retrieval.passage_store import PassageStore
 from bertpipe.retrieval.vectors import VectorIndex
+from bertpipe.tasks.bootstrap import bootstrap_interval
 from bertpipe.text.passages import document_windows
 
 CUT = 10

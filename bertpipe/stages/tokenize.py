@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from bertpipe.errors import InputError
 from bertpipe.pipeline.stage import Input, Stage, StageRun
 from bertpipe.stages.corpus import DOCUMENTS
-from bertpipe.text.document import Document, is_held_out, read_documents
+from bertpipe.text.document import Document, read_documents
 from bertpipe.text.sentences import split_sentences
 from bertpipe.text.token_store import TokenStoreWriter
 from bertpipe.text.tokenizer import Tokenizer, train_tokenizer
@@ -38,7 +38,7 @@ def tokenize(run: StageRun) -> dict[str, Any]:
     """Writes the tokenizer, and token stores of the training and the held-out documents."""
     documents = run.inputs["snapshot"] / DOCUMENTS
     model = run.out / MODEL
-    if all(is_held_out(document.id) for document in read_documents(documents)):
+    if all(document.held_out for document in read_documents(documents)):
         count = sum(1 for _ in read_documents(documents))
         raise InputError(
             f"{count} document{'s are' if count > 1 else ' is'} too little to learn from",
@@ -63,7 +63,7 @@ def tokenize(run: StageRun) -> dict[str, Any]:
     tokens = spelled = 0
     run.progress.start("encoding documents", unit="documents")
     for document in read_documents(documents):
-        held_out = is_held_out(document.id)
+        held_out = document.held_out
         sentences = tokenizer.encode_batch(_lines(document))
         stores[held_out].add(sentences)
         counts[held_out] += 1
@@ -91,7 +91,7 @@ def _sample(documents: Path, size: float) -> Iterator[str]:
     """An even sample of the training documents' sentences, the same for the same corpus."""
     share = size / max(1, documents.stat().st_size)
     for document in read_documents(documents):
-        if is_held_out(document.id):
+        if document.held_out:
             continue
         for number, line in enumerate(_lines(document)):
             mark = f"{document.id}\n{number}".encode(errors="surrogatepass")

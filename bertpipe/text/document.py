@@ -18,22 +18,30 @@ class Document:
     """One text of the user's.
 
     Attributes:
-        id: Unique in a corpus and stable between runs; held-out membership hangs on it.
+        id: Unique in a corpus and stable between runs.
         title: One line for people; may be empty.
         text: The text itself, plain, with line breaks where the source had paragraphs.
         metadata: Flat facts about the document, carried along untouched.
+        group: Documents of one group are held out together, because one tells too much about another: the replies
+            of one dialogue. Empty for a document that stands alone.
     """
 
     id: str
     title: str
     text: str
     metadata: dict[str, Scalar] = field(default_factory=dict)
+    group: str = ""
 
     @property
     def digest(self) -> str:
-        """Sha256 (hex) of the content: title, text and metadata, without the id."""
+        """Sha256 (hex) of the content: title, text and metadata, without the id and the group."""
         content = {"metadata": self.metadata, "text": self.text, "title": self.title}
         return hashlib.sha256(_canonical(content).encode("utf-8")).hexdigest()
+
+    @property
+    def held_out(self) -> bool:
+        """Whether nothing may learn from it: decided by its group, or where it has none by its id."""
+        return is_held_out(self.group or self.id)
 
 
 def write_documents(path: Path, documents: Iterable[Document]) -> int:
@@ -53,12 +61,14 @@ def write_documents(path: Path, documents: Iterable[Document]) -> int:
     count = 0
     with path.open("wb") as file:
         for document in documents:
-            record = {
+            record: dict[str, object] = {
                 "id": document.id,
                 "metadata": document.metadata,
                 "text": document.text,
                 "title": document.title,
             }
+            if document.group:
+                record["group"] = document.group
             try:
                 file.write(_canonical(record).encode("utf-8") + b"\n")
             except ValueError as error:
@@ -92,22 +102,25 @@ def read_documents(path: Path) -> Iterator[Document]:
         for number, line in enumerate(file, start=1):
             try:
                 record = json.loads(line)
-                document = Document(record["id"], record["title"], record["text"], record["metadata"])
+                document = Document(
+                    record["id"], record["title"], record["text"], record["metadata"], record.get("group", "")
+                )
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise ArtefactError(f"{path}:{number} is not a document", why=f"damaged: {error}", hint=hint) from error
             yield document
 
 
-def is_held_out(document_id: str, share: float = 0.1) -> bool:
-    """Whether a document is kept out of training, to ask about later.
+def is_held_out(name: str, share: float = 0.1) -> bool:
+    """Whether the documents of a name are kept out of training, to ask about later.
 
-    A pure function of the id: the answer does not change when other documents come or go.
+    A pure function of the name: the answer does not change when other documents come or go. Ask
+    `Document.held_out` about a document, which knows what its name is.
 
     Args:
-        document_id: The document's id.
-        share: The share of all documents to hold out, 0 to 1.
+        name: The documents' group, or a document's id.
+        share: The share of all names to hold out, 0 to 1.
     """
-    head = hashlib.sha256(document_id.encode("utf-8", "surrogatepass")).digest()[:8]
+    head = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8]
     return int.from_bytes(head, "big") / 2**64 < share
 
 

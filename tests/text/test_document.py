@@ -73,3 +73,24 @@ def test_held_out_is_the_same_in_another_process():
     )
     output = subprocess.run([sys.executable, "-c", script, json.dumps(ids)], capture_output=True, check=True).stdout
     assert json.loads(output) == [is_held_out(id) for id in ids]
+
+
+def test_a_group_comes_back_and_is_written_only_where_there_is_one(tmp_path):
+    path = tmp_path / "documents.jsonl"
+    documents = [Document("a#1.2", "", "x", {}, "a#1"), Document("b", "", "y")]
+    write_documents(path, documents)
+    assert list(read_documents(path)) == documents
+    first, second = map(json.loads, path.read_text().splitlines())
+    assert first["group"] == "a#1"
+    assert "group" not in second
+
+
+def test_documents_of_one_group_are_held_out_together():
+    for group in (f"chat.txt#{number}" for number in range(300)):
+        sides = {Document(f"{group}.{turn}", "", "x", {}, group).held_out for turn in range(2, 12)}
+        assert sides == {is_held_out(group)}
+
+
+def test_a_document_alone_is_held_out_by_its_id():
+    for name in (f"notes/{number}.md" for number in range(300)):
+        assert Document(name, "", "x").held_out == is_held_out(name)

@@ -195,10 +195,22 @@ BAD_RECORDS = {
     "empty object": ("x.jsonl", "{}", "has no field 'text'. Give the record one"),
     "number as text": ("x.jsonl", '{"text": 5}', "the field 'text' is not text (it is a number)"),
     "null as text": ("x.jsonl", '{"text": null}', "the field 'text' is not text (it is null)"),
-    "list as text": ("x.jsonl", '{"text": ["a"]}', "the field 'text' is not text (it is a list)"),
+    "list of other things as text": (
+        "x.jsonl",
+        '{"text": ["a", 3]}',
+        "the field 'text' is not text (it is a list with a number in it)",
+    ),
+    "nested list as text": ("x.jsonl", '{"text": [["a"]]}', "(it is a list with a list in it)"),
+    "empty list as text": ("x.jsonl", '{"text": []}', "the field 'text' is empty"),
+    "list of white space as text": ("x.jsonl", '{"text": [" ", "\\n"]}', "the field 'text' is empty"),
+    "list of other things as title": (
+        "x.jsonl",
+        '{"text": "x", "title": ["a", null]}',
+        "the field 'title' is not text (it is a list with null in it)",
+    ),
     "empty text": ("x.jsonl", '{"text": " \\n"}', "the field 'text' is empty"),
     "object as title": ("x.jsonl", '{"text": "x", "title": {}}', "the field 'title' is not text (it is an object)"),
-    "list as id": ("x.jsonl", '{"text": "x", "id": [1]}', "the field 'id' is no id (it is a list)"),
+    "list as id": ("x.jsonl", '{"text": "x", "id": [1]}', "the field 'id' is no id (it is a list with a number in it)"),
     "empty id": ("x.jsonl", '{"text": "x", "id": ""}', "the field 'id' is no id (it is empty)"),
     "fraction as id": ("x.jsonl", '{"text": "x", "id": 1.5}', "the field 'id' is no id (it is a number)"),
     "double id": ("x.jsonl", '{"text": "x", "id": "good"}', "the id 'x.jsonl#good' is also at "),
@@ -287,6 +299,25 @@ def test_a_quote_that_is_not_closed(tmp_path):
 def test_a_row_of_endless_lines_is_bounded(tmp_path):
     put(tmp_path, "x.csv", 'id,text\n1,good\n2,"' + "line\n" * 5000)
     assert error(tmp_path, **SMALL).startswith(f"{tmp_path / 'x.csv'}:3: the row is larger than ")
+
+
+def test_a_list_of_strings_is_a_text_of_lines_and_its_first_string_a_title(tmp_path):
+    rows = [
+        {"id": "a", "source": ["One  sentence. ", "", "Another."], "target": ["", " The first\nsummary. ", "Another."]},
+        {"id": "b", "source": "Plain.", "target": []},
+    ]
+    put(tmp_path, "x.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    first, second = read(tmp_path, text_field="source", title_field="target")
+    assert (first.text, first.title) == ("One  sentence. \n\nAnother.", "The first summary.")
+    assert (second.text, second.title) == ("Plain.", "")
+    assert first.metadata == {}
+
+
+def test_the_title_of_a_record_is_kept_whole(tmp_path):
+    """It may be a translation or a summary to learn from, and half of one would teach to stop."""
+    title = "A summary in many words. " * 40
+    put(tmp_path, "x.jsonl", json.dumps({"text": "x", "title": title}) + "\n")
+    assert read(tmp_path)[0].title == title.strip()
 
 
 def test_a_misspelt_title_field_is_named_at_the_end(tmp_path):

@@ -41,6 +41,13 @@ def test_fields_are_guessed_by_name(tmp_path):
     assert list(seen.fields) == ["id", "title", "text", "url"]
 
 
+def test_a_list_of_strings_may_be_the_text(tmp_path):
+    records = [{"title": f"t {n}", "source": ["A sentence."] * 9, "labels": [0] * 9} for n in range(20)]
+    write_records(tmp_path / "r.jsonl", records)
+    seen = inspect_source(tmp_path)
+    assert (seen.text_field, seen.title_field) == ("source", "title")
+
+
 def test_fields_are_guessed_by_length_where_names_do_not_help(tmp_path):
     records = [{"kind": "k", "question": f"what is {n}?", "reply": "long words " * 20, "nr_id": n} for n in range(20)]
     write_records(tmp_path / "r.jsonl", records)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from bertpipe.errors import InputError
 from bertpipe.text.document import Document, Scalar
+from bertpipe.text.readers.fields import check_storable, field_lines, kind_of, lines_of, which_field
 from bertpipe.text.readers.file_text import read_text, tidy
 from bertpipe.text.readers.html_text import html_text
-from bertpipe.text.readers.json_lines import read_json_lines
 from bertpipe.text.readers.markdown_text import markdown_text
 from bertpipe.text.readers.problem import problem
 from bertpipe.text.readers.record import Record
+from bertpipe.text.readers.records import read_records
 from bertpipe.text.readers.report import ReadReport
-from bertpipe.text.readers.source_files import RECORDS, WHOLE, SourceFile, find_files, supported
-from bertpipe.text.readers.table import read_header, read_table
-from bertpipe.text.readers.titled import Titled, one_line, plain_title, readable_stem
+from bertpipe.text.readers.source_files import WHOLE, SourceFile, find_files, supported
+from bertpipe.text.readers.titled import Titled, plain_title, readable_stem
 
 _FORMATS: dict[str, Callable[[str], Titled]] = {
     "plain": plain_title,
@@ -35,8 +32,8 @@ class FolderReader:
     ``.txt .rst .md .markdown .html .htm`` give one document each: the id is the path inside the folder, the
     title the first heading (``<title>``; a short first line) or else the file's name, metadata ``{"path":
     ...}``. ``.jsonl .ndjson .csv .tsv`` give one for every record: the id is ``path#ID`` with the record's
-    own id or else its line number, and every other field with a single value goes to the metadata. One record
-    is in memory at a time.
+    own id or else its line number, and every other field with a single value goes to the metadata. A list of
+    strings is a text of as many lines; as a title, its first string counts. One record is in memory at a time.
 
     Args:
         path: A folder or a file.
@@ -80,7 +77,7 @@ class FolderReader:
         found = find_files(self.path)
         self.report.ignored.update(sorted(found.ignored.items()))
         for error in found.problems:
-            self._broken(error)
+            self.report.broken(error, skip=self.skip_bad)
         places: dict[str, tuple[Path, int | None]] = {}
         asked = ((self.title_field, _TITLE), (self.id_field, _ID))
         wanted = {field for field, usual in asked if field not in ("", usual)}
@@ -89,7 +86,7 @@ class FolderReader:
         for file in found.files:
             for item in self._read(file, wanted, missing):
                 if isinstance(item, InputError):
-                    self._broken(item)
+                    self.report.broken(item, skip=self.skip_bad)
                     continue
                 line, document = item
                 first = places.setdefault(document.id, (file.path, line))
@@ -97,21 +94,16 @@ class FolderReader:
                     also = f"{first[0]}:{first[1]}" if first[1] is not None else str(first[0])
                     what = f"the id {document.id!r} is also at {also}"
                     mend = 'Give each its own id, set id_field = "" to number them'
-                    self._broken(problem(what, file.path, line, mend=mend))
+                    self.report.broken(problem(what, file.path, line, mend=mend), skip=self.skip_bad)
                     continue
                 self.report.documents += 1
                 yield document
         for field in sorted(wanted & missing.keys()):
             at, names = missing[field]
-            hint = f"{_fields(options[field], field, names)}."
+            hint = f"{which_field(options[field], field, names)}."
             raise InputError(f"no record has the field {field!r}", path=at, hint=hint)
         if self.report.documents == 0:
             raise self._nothing(bool(found.files))
-
-    def _broken(self, error: InputError) -> None:
-        if not self.skip_bad:
-            raise error
-        self.report.skip(str(error).removesuffix(" or skip such records with --skip-bad.").removesuffix(","))
 
     def _nothing(self, had_files: bool) -> InputError:
         report = self.report
@@ -138,19 +130,7 @@ class FolderReader:
             except InputError as error:
                 yield error
             return
-        if RECORDS[file.ending] == "json":
-            records = read_json_lines(file.path, self.limit)
-        else:
-            header = not self.text_field.isdecimal()
-            if header:
-                names = read_header(file.path, self.limit)
-                if names and self.text_field not in names:
-                    yield self._no_column(file, names)
-                    return
-            records = read_table(file.path, self.limit, header=header)
-        empty = True
-        for record in records:
-            empty = False
+        for record in read_records(file, self.limit, self.text_field):
             if isinstance(record, InputError):
                 yield record
                 continue
@@ -163,8 +143,6 @@ class FolderReader:
                 yield record.line, self._record(file, record)
             except InputError as error:
                 yield error
-        if empty:
-            yield problem("the file has no records", file.path, mend="Add some or remove it")
 
     def _whole(self, file: SourceFile) -> Document:
         title, text = _FORMATS[WHOLE[file.ending]](read_text(file.path, self.limit))
@@ -176,23 +154,20 @@ class FolderReader:
 
     def _record(self, file: SourceFile, record: Record) -> Document:
         fields, line = record.fields, record.line
-        if self.text_field not in fields:
-            what = f"the record has no field {self.text_field!r}"
-            raise problem(what, file.path, line, mend=_fields("text_field", self.text_field, list(fields)))
-        text = fields[self.text_field]
-        if not isinstance(text, str):
-            what = f"the field {self.text_field!r} is not text"
-            raise problem(what, file.path, line, why=f"it is {_kind(text)}", mend="Choose another with text_field")
-        text = tidy(text)
+        text = tidy("\n".join(field_lines(fields, self.text_field, "text_field", file.path, line)))
         if not text:
             raise problem(f"the field {self.text_field!r} is empty", file.path, line, mend="Fill it in")
         title = fields.get(self.title_field)
+        if isinstance(title, list):
+            # Several titles are alternatives, such as one summary from each of several people: the first one counts.
+            titles = lines_of(title)
+            title = title if titles is None else next((one for one in titles if one.strip()), "")
         if isinstance(title, (dict, list)):
             what = f"the field {self.title_field!r} is not text"
-            raise problem(what, file.path, line, why=f"it is {_kind(title)}", mend="Choose another with title_field")
+            raise problem(what, file.path, line, why=f"it is {kind_of(title)}", mend="Choose another with title_field")
         own = fields.get(self.id_field)
         if isinstance(own, (dict, list, bool, float)) or own == "":
-            why = "it is empty" if own == "" else f"it is {_kind(own)}"
+            why = "it is empty" if own == "" else f"it is {kind_of(own)}"
             what = f"the field {self.id_field!r} is no id"
             raise problem(what, file.path, line, why=why, mend="Choose another with id_field")
         metadata: dict[str, Scalar] = {
@@ -202,51 +177,9 @@ class FolderReader:
         }
         document = Document(
             f"{file.relative}#{line if own is None else own}",
-            "" if title is None else one_line(tidy(str(title))),
+            "" if title is None else " ".join(tidy(str(title)).split()),
             text,
             metadata,
         )
-        _check_storable(document, file.path, line)
+        check_storable(document, file.path, line)
         return document
-
-    def _no_column(self, file: SourceFile, names: list[str]) -> InputError:
-        mend = _fields("text_field", self.text_field, names)
-        mend += ' (for a table without a row of names, give the column\'s number: text_field = "2")'
-        return problem(f"the table has no column {self.text_field!r}", file.path, 1, mend=mend)
-
-
-def _fields(option: str, asked: str, names: list[str]) -> str:
-    """A clause that names the nearest field, or those that are there, for an option."""
-    near = difflib.get_close_matches(asked, names, n=1)
-    if near:
-        return f'Set {option} = "{near[0]}", if that is meant'
-    if not names:
-        return "Give the record one"
-    shown = ", ".join(name[:40] for name in names[:12]) + (" ..." if len(names) > 12 else "")
-    return f"Set {option} to one of: {shown}"
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", bool: "true or false", int: "a number", float: "a number"}
-    return names.get(type(value), "null")
-
-
-def _check_storable(document: Document, path: Path, line: int) -> None:
-    """Refuses what JSON can spell but UTF-8 and numbers cannot hold."""
-    for name, value in (("id", document.id), ("title", document.title), ("text", document.text)):
-        _check_encodable(name, value, path, line)
-    for name, scalar in document.metadata.items():
-        _check_encodable("name of a field", name, path, line)
-        if isinstance(scalar, str):
-            _check_encodable(name, scalar, path, line)
-        elif isinstance(scalar, float) and not math.isfinite(scalar):
-            what = f"the number in the field {name!r} is beyond range"
-            raise problem(what, path, line, mend="Write a smaller one")
-
-
-def _check_encodable(name: str, value: str, path: Path, line: int) -> None:
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        why = f"\\u{ord(value[error.start]):04x} is half of a character"
-        raise problem(f"a lone surrogate in the {name}", path, line, why=why, mend="Remove it") from error

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from bertpipe.errors import InputError
+from bertpipe.text.readers.fields import lines_of
 from bertpipe.text.readers.file_text import not_text
 from bertpipe.text.readers.json_lines import read_json_lines
 from bertpipe.text.readers.problem import unreadable
@@ -158,9 +159,10 @@ def _guess(seen: Inspection, records: list[Record]) -> None:
     for record in records:
         for name, value in record.fields.items():
             counts[name] += 1
-            if isinstance(value, str):
+            lines = lines_of(value)
+            if lines is not None:
                 strings[name] += 1
-                lengths[name] += len(value)
+                lengths[name] += sum(map(len, lines))
             if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "":
                 values.setdefault(name, set()).add(str(value)[:200])
     seen.fields = {name: count / len(records) for name, count in counts.items()}

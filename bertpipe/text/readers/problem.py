@@ -6,6 +6,8 @@ from pathlib import Path
 
 from bertpipe.errors import InputError
 
+OR_SKIP = "or skip such records with --skip-bad."
+
 
 def problem(
     what: str, path: Path | str, line: int | None = None, *, why: str = "", mend: str = "Mend it"
@@ -19,7 +21,7 @@ def problem(
         why: The reason.
         mend: What to do about it, as a clause with a capital letter and no full stop.
     """
-    return InputError(what, path=path, line=line, why=why, hint=f"{mend}, or skip such records with --skip-bad.")
+    return InputError(what, path=path, line=line, why=why, hint=f"{mend}, {OR_SKIP}")
 
 
 def unreadable(path: Path | str, error: OSError) -> InputError:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bertpipe.errors import InputError
+from bertpipe.text.readers.problem import OR_SKIP
+
 REMEMBERED = 5  # problems kept word for word; the rest is only counted
 
 
@@ -23,11 +26,17 @@ class ReadReport:
     problems: list[str] = field(default_factory=list)
     ignored: dict[str, int] = field(default_factory=dict)
 
-    def skip(self, problem: str) -> None:
-        """Counts one broken record or file."""
+    def broken(self, error: InputError, *, skip: bool) -> None:
+        """Raises the error of a broken record or file, or counts it and keeps the reason without the advice to skip.
+
+        Raises:
+            InputError: The error itself, unless ``skip``.
+        """
+        if not skip:
+            raise error
         self.skipped += 1
         if len(self.problems) < REMEMBERED:
-            self.problems.append(problem)
+            self.problems.append(str(error).removesuffix(f" {OR_SKIP}").removesuffix(","))
 
     def ignore(self, kind: str) -> None:
         """Counts one thing that was never tried."""

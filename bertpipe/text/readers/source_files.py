@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,19 +64,11 @@ def find_files(path: Path) -> SourceFiles:
     Raises:
         InputError: There is nothing at the path, or it is a file that cannot be read by its ending.
     """
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError as error:
-        hint = "Check the path, and that it is relative to the current folder or absolute."
-        raise InputError("there is no such file or folder", path=path, hint=hint) from error
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise InputError("cannot be read", path=path, why=why, hint="Check the path and its permissions.") from error
-    if not stat.S_ISDIR(mode):
+    if not stat.S_ISDIR(_mode(path)):
         ending = path.suffix.lower()
         if ending not in WHOLE and ending not in RECORDS:
             raise InputError(f"cannot read {ending or 'a file without an ending'}", path=path, hint=supported())
-        return SourceFiles([SourceFile(path, _readable(path.name), ending)], {}, [])
+        return SourceFiles([SourceFile(path, readable(path.name), ending)], {}, [])
 
     found = SourceFiles([], {}, [])
     seen: set[tuple[int, int]] = set()
@@ -117,7 +109,7 @@ def find_files(path: Path) -> SourceFiles:
                 mend = "Mend or remove the link"
                 found.problems.append(problem("a link that leads to no file", child, mend=mend))
             else:
-                found.files.append(SourceFile(child, _readable(prefix + entry.name), ending))
+                found.files.append(SourceFile(child, readable(prefix + entry.name), ending))
         waiting.extend(reversed(deeper))
     found.files.sort(key=lambda file: file.relative)
     return found
@@ -141,11 +133,32 @@ def source_digest(path: Path, *, advance: Callable[[int], None] | None = None) -
     Raises:
         InputError: There is nothing at the path, or it is a file that cannot be read by its ending.
     """
+    return _digest(((file.relative, file.path) for file in find_files(path).files), advance)
+
+
+def files_digest(paths: Iterable[Path], *, advance: Callable[[int], None] | None = None) -> str:
+    """Sha256 (hex) of the names and contents of files in their order, whatever their endings.
+
+    Args:
+        paths: The files.
+        advance: Told the number of bytes after each piece that has been read.
+
+    Raises:
+        InputError: There is nothing at a path.
+    """
+    named = []
+    for path in paths:
+        _mode(path)
+        named.append((readable(path.name), path))
+    return _digest(named, advance)
+
+
+def _digest(named: Iterable[tuple[str, Path]], advance: Callable[[int], None] | None) -> str:
     whole = hashlib.sha256()
-    for file in find_files(path).files:
+    for name, path in named:
         content = hashlib.sha256()
         try:
-            with file.path.open("rb") as stream:
+            with path.open("rb") as stream:
                 while piece := stream.read(1 << 20):
                     content.update(piece)
                     if advance is not None:
@@ -155,12 +168,24 @@ def source_digest(path: Path, *, advance: Callable[[int], None] | None = None) -
             # file.
             content.update(f"unreadable: {error.errno}".encode())
         # A zero byte cannot be in a path, so no two folders give the same bytes.
-        whole.update(file.relative.encode("utf-8") + b"\0" + content.digest())
+        whole.update(name.encode("utf-8") + b"\0" + content.digest())
     return whole.hexdigest()
 
 
-def _readable(relative: str) -> str:
-    """A path as text: bytes that are not UTF-8 become escapes, since an id must be text."""
+def _mode(path: Path) -> int:
+    """What is at a path that the user gave, as ``st_mode``."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError as error:
+        hint = "Check the path, and that it is relative to the current folder or absolute."
+        raise InputError("there is no such file or folder", path=path, hint=hint) from error
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise InputError("cannot be read", path=path, why=why, hint="Check the path and its permissions.") from error
+
+
+def readable(relative: str) -> str:
+    """A path as text that an id can hold: bytes that are not UTF-8 become escapes."""
     return os.fsencode(relative).decode("utf-8", "backslashreplace")
 
 
