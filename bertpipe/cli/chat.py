@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -12,9 +13,10 @@ from bertpipe.cli.generation import input_lines, model_option, open_generator
 from bertpipe.cli.options import json_option, pipeline_option, with_options
 from bertpipe.cli.output import print_json
 from bertpipe.errors import InputError
+from bertpipe.models.decoding import DIALOGUE, USUAL, Decoding
 
 if TYPE_CHECKING:
-    from bertpipe.models.generator import Decoding, Generator
+    from bertpipe.models.generator import Generator
 
 LEAVE = ("/quit", "/exit")
 
@@ -35,7 +37,7 @@ Examples:
     "--temperature",
     metavar="X",
     type=click.FloatRange(0),
-    default=0.7,
+    default=USUAL[DIALOGUE].temperature,
     show_default=True,
     help="How far replies stray from the likeliest; 0 not at all.",
 )
@@ -43,7 +45,7 @@ Examples:
     "--top-p",
     metavar="X",
     type=click.FloatRange(0, 1, min_open=True),
-    default=0.9,
+    default=USUAL[DIALOGUE].top_p,
     show_default=True,
     help="Words are drawn from the likeliest that together have this probability.",
 )
@@ -62,11 +64,9 @@ def chat(
     In a terminal: /new begins again, /quit or Ctrl-D ends. From standard input: each line is a conversation of its
     own, a turn or a JSON list of turns, and is answered by a line, with --json by a JSON document.
     """
-    generator = open_generator(model, pipeline, "dialogue")
+    generator = open_generator(model, pipeline, DIALOGUE)
 
-    from bertpipe.models.generator import Decoding
-
-    decoding = Decoding(temperature=temperature, top_p=top_p, no_repeat_ngram=3, seed=seed)
+    decoding = replace(USUAL[DIALOGUE], temperature=temperature, top_p=top_p, seed=seed)
     if sys.stdin.isatty():
         _converse(generator, decoding, history)
         return
@@ -80,8 +80,6 @@ def chat(
 
 
 def _converse(generator: Generator, decoding: Decoding, history: int) -> None:
-    from dataclasses import replace
-
     turns: list[str] = []
     click.echo("/new begins again, /quit or Ctrl-D ends", err=True)
     while True:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bertpipe.errors import ArtefactError, ConfigError, InputError
+from bertpipe.models.decoding import USUAL
 from bertpipe.pipeline.artefact import Artefact
 from bertpipe.pipeline.pipeline_file import find_pipeline, read_pipeline
 
@@ -49,13 +50,13 @@ def length_penalty_option() -> click.Option:
     )
 
 
-def open_generator(model: str | None, pipeline: str | None, task: str) -> Generator:
+def open_generator(model: str | None, pipeline: str | None, task: str | None) -> Generator:
     """The model of ``--model``, or of the pipeline's last step.
 
     Args:
         model: A model's folder, as given.
         pipeline: A pipeline file, as given.
-        task: What the pipeline has to be for.
+        task: What it has to be for; None: any task that writes.
 
     Raises:
         ConfigError: Both are given, or the pipeline is for something else.
@@ -69,9 +70,10 @@ def open_generator(model: str | None, pipeline: str | None, task: str) -> Genera
             raise ArtefactError(f"there is no model at {folder}")
     else:
         file = read_pipeline(find_pipeline(pipeline))
-        if file.task != task:
+        if file.task not in ([task] if task else USUAL):
+            wanted = f'"{task}"' if task else " or ".join(f'"{name}"' for name in USUAL)
             raise ConfigError(
-                f"{file.path} is for {file.task}", hint=f'A pipeline with task = "{task}" is needed; -p FILE names one.'
+                f"{file.path} is for {file.task}", hint=f"A pipeline with task = {wanted} is needed; -p FILE names one."
             )
         folder = file.artefact("finetune")
         if not folder.is_dir():
@@ -80,7 +82,10 @@ def open_generator(model: str | None, pipeline: str | None, task: str) -> Genera
 
     from bertpipe.models.generator import Generator
 
-    return Generator(folder)
+    generator = Generator(folder)
+    if task and generator.settings.task != task:
+        raise ConfigError(f"{folder} is for {generator.settings.task}", hint=f"A model for {task} is needed.")
+    return generator
 
 
 def input_lines() -> Iterator[tuple[int, str]]:

@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "status": ("bertpipe.cli.status", "Show which steps are fresh, and why the others are not."),
     "translate": ("bertpipe.cli.translate", "Translate text."),
     "summarize": ("bertpipe.cli.summarize", "Summarize text."),
+    "evaluate": ("bertpipe.cli.evaluate", "Measure what a model writes: BLEU, chrF, ROUGE, perplexity."),
     "chat": ("bertpipe.cli.chat", "Talk with a model that learned from dialogues."),
 }
 """Module and one line of help by command; the module has an attribute of the command's name."""
@@ -38,6 +39,9 @@ STEPS: Final[dict[str, str]] = {
     "index": "Build the index and measure how well it finds.",
 }
 """One line of help by step that has a command; a test holds it against the stages."""
+
+PIPELINE: Final = "bertpipe.pipeline"
+"""Key of the context's meta: the pipeline file that the arguments name."""
 
 EPILOG: Final = """\b
 Examples:
@@ -90,7 +94,7 @@ class LazyGroup(click.Group):
         elif cmd_name in STEPS:
             from bertpipe.cli.stage_command import build_command
 
-            command = build_command(cmd_name)
+            command = build_command(cmd_name, ctx.meta.get(PIPELINE))
         else:
             return None
         if not any("--debug" in parameter.opts for parameter in command.params):
@@ -108,6 +112,8 @@ class LazyGroup(click.Group):
             near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
             raise click.UsageError(f"There is no command {name!r}.{hint}", ctx)
+        # What flags a step has depends on the pipeline, which may be named behind the step.
+        ctx.meta[PIPELINE] = _pipeline_named(args)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -116,6 +122,18 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
         with formatter.section("Steps (each first brings what it needs up to date)"):
             formatter.write_dl(list(STEPS.items()))
+
+
+def _pipeline_named(arguments: Sequence[str]) -> str | None:
+    """The value of ``-p`` or ``--pipeline`` in arguments that are not parsed yet."""
+    for place, argument in enumerate(arguments):
+        if argument in ("-p", "--pipeline"):
+            return arguments[place + 1] if place + 1 < len(arguments) else None
+        if argument.startswith("--pipeline="):
+            return argument.partition("=")[2]
+        if argument.startswith("-p") and not argument.startswith("--"):
+            return argument[2:]
+    return None
 
 
 @click.group(

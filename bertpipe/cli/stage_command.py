@@ -17,6 +17,8 @@ from bertpipe.cli.options import (
     retrain_option,
     set_option,
 )
+from bertpipe.errors import BertpipeError
+from bertpipe.pipeline.pipeline_file import find_pipeline
 from bertpipe.pipeline.stage import Stage
 
 
@@ -39,11 +41,20 @@ class StageCommand(click.Command):
                     formatter.write_dl(records)
 
 
-def build_command(name: str) -> click.Command:
-    """The command of the stage with this name."""
-    from bertpipe.stages import STAGES
+def build_command(name: str, pipeline_file: str | None = None) -> click.Command:
+    """The command of the stage with this name, as the pipeline's task has it.
 
-    return command_of(name, STAGES)
+    Args:
+        name: The stage's.
+        pipeline_file: As given with ``-p``; None means to look for it.
+    """
+    from bertpipe.stages import STAGES, stages_of
+
+    try:
+        stages = stages_of(find_pipeline(pipeline_file))
+    except BertpipeError:  # help is there without a pipeline; running the command tells what is wrong with it
+        stages = STAGES
+    return command_of(name, stages if any(stage.name == name for stage in stages) else STAGES)
 
 
 def command_of(name: str, stages: Sequence[Stage]) -> click.Command:

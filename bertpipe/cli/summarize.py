@@ -20,12 +20,15 @@ from bertpipe.cli.generation import (
 from bertpipe.cli.options import json_option, pipeline_option, with_options
 from bertpipe.cli.output import print_json
 from bertpipe.errors import InputError
+from bertpipe.models.decoding import SUMMARIZATION, USUAL, Decoding
 
 if TYPE_CHECKING:
-    from bertpipe.models.generator import Decoding, Generator
+    from bertpipe.models.generator import Generator
 
 
-@with_options(beams_option(4), length_penalty_option(), model_option(), pipeline_option(), json_option())
+@with_options(
+    beams_option(USUAL[SUMMARIZATION].beams), length_penalty_option(), model_option(), pipeline_option(), json_option()
+)
 @click.command(
     epilog="""\b
 Examples:
@@ -39,7 +42,7 @@ Examples:
     "--no-repeat",
     metavar="N",
     type=click.IntRange(0),
-    default=3,
+    default=USUAL[SUMMARIZATION].no_repeat_ngram,
     show_default=True,
     help="Never write the same N pieces in a row twice; 0 allows it.",
 )
@@ -59,9 +62,7 @@ def summarize(
     With - for FILES, summarize standard input, one text a line; --json then prints one JSON document a line. The
     model reads the beginning of a text, as far as it learned to; a note on standard error says where it left off.
     """
-    generator = open_generator(model, pipeline, "summarization")
-
-    from bertpipe.models.generator import Decoding
+    generator = open_generator(model, pipeline, SUMMARIZATION)
 
     decoding = Decoding(beams=beams, length_penalty=length_penalty, no_repeat_ngram=no_repeat)
     if files == ("-",):

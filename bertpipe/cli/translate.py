@@ -18,12 +18,15 @@ from bertpipe.cli.generation import (
 from bertpipe.cli.options import json_option, pipeline_option, with_options
 from bertpipe.cli.output import print_json
 from bertpipe.errors import InputError
+from bertpipe.models.decoding import TRANSLATION, USUAL, Decoding
 
 if TYPE_CHECKING:
-    from bertpipe.models.generator import Decoding, Generator
+    from bertpipe.models.generator import Generator
 
 
-@with_options(beams_option(5), length_penalty_option(), model_option(), pipeline_option(), json_option())
+@with_options(
+    beams_option(USUAL[TRANSLATION].beams), length_penalty_option(), model_option(), pipeline_option(), json_option()
+)
 @click.command(
     epilog="""\b
 Examples:
@@ -54,9 +57,7 @@ def translate(
     """
     if best > beams:
         raise click.UsageError(f"--best {best} needs --beams {best} or more.")
-    generator = open_generator(model, pipeline, "translation")
-
-    from bertpipe.models.generator import Decoding
+    generator = open_generator(model, pipeline, TRANSLATION)
 
     decoding = Decoding(beams=beams, length_penalty=length_penalty, best=best)
     several = text == "-"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
+from bertpipe.models.decoding import EarlyStopping
 from bertpipe.models.repetition import forbid_repeated
 from bertpipe.models.transformer import Transformer
-
-EarlyStopping = Literal["always", "likely", "never"]
 
 
 @torch.inference_mode()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from bertpipe.errors import ArtefactError, InputError
-from bertpipe.models.beam_search import EarlyStopping, beam_search
+from bertpipe.models.beam_search import beam_search
 from bertpipe.models.checkpoint import load_transformer
+from bertpipe.models.decoding import Decoding
 from bertpipe.models.sampling import write
 from bertpipe.text.sentences import split_sentences
 from bertpipe.text.tokenizer import Tokenizer
@@ -26,10 +30,12 @@ class GeneratorSettings:
     """What a generator's weights do not tell.
 
     Attributes:
+        task: What it learned, a key of `bertpipe.models.decoding.USUAL`.
         max_source: Tokens of a source that it learned to read, the end piece included.
         max_target: Tokens of a target that it learned to write, the end piece included.
     """
 
+    task: str
     max_source: int
     max_target: int
 
@@ -48,35 +54,6 @@ class GeneratorSettings:
             return cls(**json.loads((folder / SETTINGS).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise ArtefactError(f"{folder / SETTINGS} cannot be read", why=str(error)) from error
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How targets are written.
-
-    Attributes:
-        beams: Targets kept side by side; 1 keeps the likeliest piece at each place.
-        length_penalty: See `beam_search`.
-        early_stopping: See `beam_search`.
-        temperature: Above 0, pieces are drawn instead; see `write`.
-        top_k: See `write`.
-        top_p: See `write`.
-        no_repeat_ngram: No target has the same n pieces in a row twice; 0 allows it.
-        max_length: Most pieces of a target; None is what the generator learned to write.
-        best: Targets returned for a source, at most ``beams``.
-        seed: Of the draws.
-    """
-
-    beams: int = 1
-    length_penalty: float = 1.0
-    early_stopping: EarlyStopping = "always"
-    temperature: float = 0.0
-    top_k: int = 0
-    top_p: float = 1.0
-    no_repeat_ngram: int = 0
-    max_length: int | None = None
-    best: int = 1
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -179,14 +156,38 @@ class Generator:
                 yield results.pop(due)
                 due += 1
 
-    def _batch(self, ids: list[list[int]], decoding: Decoding) -> list[list[Written]]:
-        longest = max(map(len, ids))
-        src_ids = torch.full((len(ids), longest), self.model.config.pad_id)
-        src_mask = torch.zeros((len(ids), longest), dtype=torch.bool)
+    @torch.inference_mode()
+    def perplexity(self, pairs: Sequence[tuple[str, str]]) -> float:
+        """How surprised the model is by a piece of the targets, on average: exp of its mean negative log-likelihood.
+
+        Args:
+            pairs: Sources and targets, at least one; of targets that are too long, what the model can write counts.
+        """
+        limit, end_id = self.settings.max_source - 1, self.model.config.end_id
+        sources = [[*self.source_ids(text)[:limit], end_id] for text, _ in pairs]
+        titles = self.tokenizer.encode_batch([target for _, target in pairs])
+        targets = [[*ids[: self.settings.max_target - 1], end_id] for ids in titles]
+        total, pieces = 0.0, 0
+        for batch in _batches([len(source) + len(target) for source, target in zip(sources, targets, strict=True)], 1):
+            src_ids, src_mask = self._padded([sources[number] for number in batch])
+            labels, known = self._padded([targets[number] for number in batch])
+            start = torch.full((len(batch), 1), self.model.config.start_id, device=self.device)
+            logits = self.model(src_ids, torch.cat([start, labels[:, :-1]], dim=1), src_mask)  # (B, T, V)
+            total += float(functional.cross_entropy(logits[known].double(), labels[known], reduction="sum"))
+            pieces += int(known.sum())
+        return math.exp(total / pieces)
+
+    def _padded(self, ids: list[list[int]]) -> tuple[Tensor, Tensor]:
+        """Sequences as (B, T), and where they are not padding."""
+        rows = torch.full((len(ids), max(map(len, ids))), self.model.config.pad_id)
+        mask = torch.zeros(rows.shape, dtype=torch.bool)
         for row, one in enumerate(ids):
-            src_ids[row, : len(one)] = torch.tensor(one)
-            src_mask[row, : len(one)] = True
-        src_ids, src_mask = src_ids.to(self.device), src_mask.to(self.device)
+            rows[row, : len(one)] = torch.tensor(one)
+            mask[row, : len(one)] = True
+        return rows.to(self.device), mask.to(self.device)
+
+    def _batch(self, ids: list[list[int]], decoding: Decoding) -> list[list[Written]]:
+        src_ids, src_mask = self._padded(ids)
         max_length = decoding.max_length or self.settings.max_target
         if decoding.beams == 1 or decoding.temperature:
             single = write(

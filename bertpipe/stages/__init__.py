@@ -4,6 +4,7 @@ import difflib
 from pathlib import Path
 
 from bertpipe.errors import ConfigError
+from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, TRANSLATION
 from bertpipe.pipeline.pipeline_file import RETRIEVAL, read_pipeline
 from bertpipe.pipeline.stage import Stage
 from bertpipe.stages.corpus import CORPUS
@@ -22,9 +23,9 @@ STAGES: tuple[Stage, ...] = (CORPUS, SNAPSHOT, TOKENIZE, PRETRAIN, FINETUNE, EMB
 _READING = (CORPUS, SNAPSHOT, TOKENIZE)
 TASKS: dict[str, tuple[Stage, ...]] = {
     RETRIEVAL: STAGES,
-    "translation": (*_READING, PRETRAIN_TRANSFORMER, FINETUNE_TRANSLATION),
-    "summarization": (*_READING, PRETRAIN_TRANSFORMER, FINETUNE_SUMMARIZATION),
-    "dialogue": (*_READING, PRETRAIN_TRANSFORMER, FINETUNE_DIALOGUE),
+    TRANSLATION: (*_READING, PRETRAIN_TRANSFORMER, FINETUNE_TRANSLATION),
+    SUMMARIZATION: (*_READING, PRETRAIN_TRANSFORMER, FINETUNE_SUMMARIZATION),
+    DIALOGUE: (*_READING, PRETRAIN_TRANSFORMER, FINETUNE_DIALOGUE),
 }
 """The stages of each task, in order."""
 

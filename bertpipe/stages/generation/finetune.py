@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import Field
 
 from bertpipe.errors import ConfigError, InputError
+from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, TRANSLATION
 from bertpipe.pipeline.stage import Input, Stage, StageRun
 from bertpipe.stages.tokenize import HELD_OUT, MODEL, TRAIN
 from bertpipe.stages.training import TrainingConfig, train
@@ -52,8 +54,13 @@ class SummarizationConfig(FinetuneGeneratorConfig):
     )
 
 
-def finetune_generator(run: StageRun) -> dict[str, Any]:
-    """Writes the generator, its tokenizer and its learning curve."""
+def finetune_generator(run: StageRun, task: str) -> dict[str, Any]:
+    """Writes the generator, its tokenizer and its learning curve.
+
+    Args:
+        run: The run.
+        task: What it learns.
+    """
     from dataclasses import replace
 
     import torch
@@ -131,24 +138,24 @@ def finetune_generator(run: StageRun) -> dict[str, Any]:
     )
     save_model(model, run.out)
     shutil.copyfile(tokens / MODEL, run.out / PIECES)
-    GeneratorSettings(config.max_source, config.max_target).save(run.out)
+    GeneratorSettings(task, config.max_source, config.max_target).save(run.out)
     parameters = sum(item.numel() for item in model.parameters())
     epochs = round(metrics["steps"] / batches.steps_per_epoch, 2)
     return {**metrics, "pairs": batches.num_pairs, "epochs": epochs, "parameters": parameters}
 
 
-def _stage(config: type[FinetuneGeneratorConfig], summary: str) -> Stage:
+def _stage(task: str, config: type[FinetuneGeneratorConfig], summary: str) -> Stage:
     return Stage(
         name="finetune",
         version=1,
         config=config,
         inputs=(Input("tokenize"), Input("pretrain")),
-        run=finetune_generator,
+        run=partial(finetune_generator, task=task),
         summary=summary,
         example="bertpipe finetune -p translation.toml --budget 30m",
     )
 
 
-FINETUNE_TRANSLATION = _stage(FinetuneGeneratorConfig, "Teach the Transformer to translate.")
-FINETUNE_SUMMARIZATION = _stage(SummarizationConfig, "Teach the Transformer to summarize.")
-FINETUNE_DIALOGUE = _stage(FinetuneGeneratorConfig, "Teach the Transformer to reply.")
+FINETUNE_TRANSLATION = _stage(TRANSLATION, FinetuneGeneratorConfig, "Teach the Transformer to translate.")
+FINETUNE_SUMMARIZATION = _stage(SUMMARIZATION, SummarizationConfig, "Teach the Transformer to summarize.")
+FINETUNE_DIALOGUE = _stage(DIALOGUE, FinetuneGeneratorConfig, "Teach the Transformer to reply.")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bertpipe.errors import InputError
+from bertpipe.text.dialogue import as_source
 from bertpipe.text.document import Document
 from bertpipe.text.readers.fields import check_storable, kind_of, which_field
 from bertpipe.text.readers.file_text import read_lines, tidy
@@ -26,7 +27,8 @@ class DialogueReader:
     Records (``.jsonl .ndjson .csv .tsv``) have it in a field: such a line, or (JSON lines) a list of turns, each a
     string or an object with its text in ``text`` or ``content``. Other files are not read.
 
-    A dialogue of n turns gives n - 1 documents: the title is the reply, the text the turns before it, one on each line.
+    A dialogue of n turns gives n - 1 documents: the title is the reply, the text the turns before it, as
+    `bertpipe.text.dialogue.as_source` writes them.
     The reply's id is ``path#LINE.TURN``, counted from 1, and its group ``path#LINE``: a dialogue is held out whole. One
     dialogue is in memory at a time.
 
@@ -134,7 +136,7 @@ class DialogueReader:
         replies = []
         for place in range(1, len(turns)):
             before = turns[max(0, place - self.history) : place]
-            reply = Document(f"{group}.{place + 1}", turns[place], "\n".join(before), {}, group)
+            reply = Document(f"{group}.{place + 1}", turns[place], as_source(before), {}, group)
             check_storable(reply, file.path, line)
             replies.append(reply)
         return replies
