@@ -63,6 +63,11 @@ class BertConfig:
             raise ConfigError(
                 f"width = {self.width} with heads = {self.heads}", why="the heads must share the width evenly"
             )
+        if self.positions == "rotary" and self.width // self.heads % 2:
+            raise ConfigError(
+                f"width = {self.width} with heads = {self.heads}",
+                why="rotary positions turn pairs of a head's features",
+            )
 
     @classmethod
     def preset(cls, name: str, vocab_size: int, **overrides: int | float | str | bool | None) -> BertConfig:

@@ -75,6 +75,11 @@ class TransformerConfig:
             raise ConfigError(
                 f"width = {self.width} with heads = {self.heads}", why="the heads must share the width evenly"
             )
+        if self.positions == "rotary" and self.width // self.heads % 2:
+            raise ConfigError(
+                f"width = {self.width} with heads = {self.heads}",
+                why="rotary positions turn pairs of a head's features",
+            )
         for name in ("pad_id", "start_id", "end_id"):
             if not 0 <= getattr(self, name) < self.vocab_size:
                 raise ConfigError(f"{name} = {getattr(self, name)} is not in a vocabulary of {self.vocab_size}")
