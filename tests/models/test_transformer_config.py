@@ -85,7 +85,7 @@ def test_rotary_positions_need_even_heads():
 def test_what_is_no_configuration(tmp_path, text):
     path = tmp_path / "config.json"
     path.write_text(text)
-    with pytest.raises(ArtefactError, match="config.json"):
+    with pytest.raises(ArtefactError, match=r"config\.json"):
         TransformerConfig.load(path)
 
 
