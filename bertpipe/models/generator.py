@@ -92,6 +92,9 @@ class Generator:
         self.tokenizer = Tokenizer(folder / PIECES)
         self.model = load_transformer(folder).to(device).eval()
         self.device = torch.device(device)
+        if self.tokenizer.vocab_size != self.model.config.vocab_size:
+            pieces = f"it has {self.tokenizer.vocab_size:,} pieces, the model {self.model.config.vocab_size:,}"
+            raise ArtefactError(f"{folder / PIECES} is of another model", why=pieces)
 
     def source_ids(self, text: str) -> list[int]:
         """The pieces of a source as training saw them, without the end piece: all of them, however many."""
@@ -131,7 +134,7 @@ class Generator:
     def join(parts: Sequence[str]) -> str:
         """The targets of a text's stretches as one text: with spaces between, but not after a Chinese stop."""
         joined = ""
-        for part in parts:
+        for part in filter(None, parts):
             joined += part if not joined or joined[-1] in "。！？；…”」』" else f" {part}"
         return joined
 
@@ -173,7 +176,8 @@ class Generator:
             labels, known = self._padded([targets[number] for number in batch])
             start = torch.full((len(batch), 1), self.model.config.start_id, device=self.device)
             logits = self.model(src_ids, torch.cat([start, labels[:, :-1]], dim=1), src_mask)  # (B, T, V)
-            total += float(functional.cross_entropy(logits[known].double(), labels[known], reduction="sum"))
+            # A sum of many floats wants doubles, but doubles of all logits would want much memory.
+            total += float(functional.cross_entropy(logits[known], labels[known], reduction="none").double().sum())
             pieces += int(known.sum())
         return math.exp(total / pieces)
 
