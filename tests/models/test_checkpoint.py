@@ -93,7 +93,7 @@ def test_a_transformer_that_lacks_a_tensor(transformer):
 
 def test_a_transformer_with_a_tensor_too_much(transformer):
     change(transformer, output_bias=torch.zeros(20))
-    with pytest.raises(ArtefactError, match="of another model.*has output_bias too much"):
+    with pytest.raises(ArtefactError, match=r"of another model.*has output_bias too much"):
         load_transformer(transformer)
 
 

@@ -16,7 +16,7 @@ from bertpipe.models.transformer import Transformer
 from bertpipe.models.transformer_config import TransformerConfig
 from bertpipe.text.tokenizer import Tokenizer, train_tokenizer
 
-WORDS = "the one red green small old dog cat bird house tree sees hears finds under near and slowly".split()
+WORDS = ("the", "one", "red", "green", "small", "old", "dog", "cat", "bird", "tree", "sees", "finds", "near", "slowly")
 
 
 def sentence(rng, count):
