@@ -141,9 +141,10 @@ def test_a_kill_between_the_weights_and_the_checkpoint(batches, tmp_path, monkey
         if step == 15:
             raise Killed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(WeightHistory, "add", sabotaged)
+    monkeypatch.setattr(WeightHistory, "add", sabotaged)
+    with pytest.raises(Killed):
         train(recipe(20), batches, plan, tmp_path / "b", average=2)
+    monkeypatch.undo()
     train(disturbed, batches, plan, tmp_path / "b", average=2)
     for name, tensor in undisturbed.state_dict().items():
         assert torch.equal(disturbed.state_dict()[name], tensor), name
