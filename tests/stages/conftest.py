@@ -161,6 +161,12 @@ def new_project(folder: Path) -> Project:
     return project
 
 
+@pytest.fixture(scope="session")
+def open_project() -> type[Project]:
+    """For pipelines with other steps; see the folders below."""
+    return Project
+
+
 @pytest.fixture
 def fresh(tmp_path) -> Project:
     return new_project(tmp_path / "project")
