@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from bertpipe.models.huggingface.layout import (
     MODULES,
     SENTENCE_FACTS,
     SENTENCE_LENGTH,
+    TOKENIZER_FACTS,
     WEIGHTS,
     inside,
     read_json,
@@ -80,18 +82,14 @@ def read_sentence_encoder(source: Path, model: Path, longest: int) -> SentenceEn
             why=f"we have no {odd[0]} behind a BERT" if odd else "the order is another",
             hint="What can be read: Transformer, Pooling and, if there is one, Normalize.",
         )
-    table = _read_if_there(model / SENTENCE_LENGTH)
-    given = table.get("max_seq_length")
-    if given is not None and (not isinstance(given, int) or given < 3):
-        raise InputError(f"max_seq_length = {given!r} is not possible", path=model / SENTENCE_LENGTH)
     prompts = _read_if_there(source / SENTENCE_FACTS).get("prompts")
     return SentenceEncoder(
         ImportedPooling(
             pooling=_mode(inside(source, str(modules[1].get("path", ""))) / CONFIG),
             normalize="Normalize" in kinds,
-            longest_text=min(longest, given or longest),
+            longest_text=min(longest, _longest_text(model)),
         ),
-        lower_case=bool(table.get("do_lower_case")),
+        lower_case=bool(_read_if_there(model / SENTENCE_LENGTH).get("do_lower_case")),
         prompts={name: text for name, text in prompts.items() if text} if isinstance(prompts, dict) else {},
     )
 
@@ -159,6 +157,17 @@ def _mode(path: Path) -> Mode:
             why="our encoders have the mean of all token vectors, or the vector of [CLS]",
         )
     return "cls" if chosen == ["cls"] else "mean"
+
+
+def _longest_text(model: Path) -> int:
+    """The longest text in tokens; since version 5.4 sentence-transformers leaves it to the tokenizer."""
+    for name, key in ((SENTENCE_LENGTH, "max_seq_length"), (TOKENIZER_FACTS, "model_max_length")):
+        given = _read_if_there(model / name).get(key)
+        if given is not None:
+            if not isinstance(given, int | float) or given < 3:
+                raise InputError(f"{key} = {given!r} is not possible", path=model / name)
+            return int(given)
+    return sys.maxsize
 
 
 def _read_if_there(path: Path) -> dict[str, Any]:
