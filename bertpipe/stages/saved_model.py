@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Literal
 from bertpipe.errors import ArtefactError
 from bertpipe.pipeline.artefact import MANIFEST, Artefact, published_folder
 from bertpipe.stages.finetune import ENCODER
-from bertpipe.stages.tokenize import MODEL
+from bertpipe.text.tokenizer import tokenizer_file
 
 if TYPE_CHECKING:
     from bertpipe.models.huggingface.exporting import ExportedModel
 
-# In this order: an artefact has one of them.
-TOKENIZERS = ("tokenizer.json", MODEL)
 WHAT = "It is a folder that `bertpipe import` made, or that of a pretrain or finetune step."
 
 
@@ -47,11 +45,11 @@ class SavedModel:
         if not (folder / MANIFEST).is_file():
             if not (folder / "config.json").is_file():
                 raise ArtefactError(f"{folder} holds no model", hint=WHAT)
-            return cls("imported", folder, _tokenizer_in(folder))
+            return cls("imported", folder, tokenizer_file(folder))
         artefact = Artefact.open(folder)
         stage = artefact.manifest.stage
         if stage == "finetune":
-            return cls("finetune", folder, _tokenizer_in(folder / ENCODER))
+            return cls("finetune", folder, tokenizer_file(folder / ENCODER))
         if stage == "pretrain":
             tokens = Artefact.open(published_folder(folder.resolve().parent, "tokenize"))
             if tokens.digest != artefact.manifest.inputs.get("tokenize"):
@@ -59,7 +57,7 @@ class SavedModel:
                     f"{folder} was trained with another tokenizer than {tokens.folder} holds now",
                     hint="`bertpipe run` brings both up to date",
                 )
-            return cls("pretrain", folder, _tokenizer_in(tokens.folder))
+            return cls("pretrain", folder, tokenizer_file(tokens.folder))
         raise ArtefactError(f"{folder} holds no model", why=f"it is of the step {stage}", hint=WHAT)
 
     def to_transformers(self, destination: Path) -> ExportedModel:
@@ -128,10 +126,3 @@ class SavedModel:
             return int(json.loads(path.read_text(encoding="utf-8"))["passage_tokens"])
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ArtefactError(f"{path} cannot be read", why=str(error)) from error
-
-
-def _tokenizer_in(folder: Path) -> Path:
-    for name in TOKENIZERS:
-        if (folder / name).is_file():
-            return folder / name
-    raise ArtefactError(f"{folder} has no tokenizer", why=f"neither {' nor '.join(TOKENIZERS)}")

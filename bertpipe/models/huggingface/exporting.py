@@ -95,11 +95,17 @@ def export_model(
     export_tokenizer(tokenizer, folder, max_length=pooling.longest_text if pooling else config.max_length)
     if pooling is None:
         return written
-    names = [pieces.piece(index) for index in range(pieces.vocab_size)]
-    # Rows of the embedding behind the last piece belong to none, but want a name.
-    names += [f"[unused row {index}]" for index in range(len(names), config.vocab_size)]
-    modules = write_sentence_encoder(folder, config.width, pooling, names, piece_weights(tensors))
-    return replace(written, modules=modules)
+    weights = piece_weights(tensors)
+    names = [] if weights is None else [_piece(pieces, index) for index in range(config.vocab_size)]
+    return replace(written, modules=write_sentence_encoder(folder, config.width, pooling, names, weights))
+
+
+def _piece(tokenizer: Tokenizer, index: int) -> str:
+    """A piece, or a name for a row of the embedding that belongs to none."""
+    try:
+        return tokenizer.piece(index)
+    except IndexError:
+        return f"[row {index}]"
 
 
 def piece_weights(tensors: Mapping[str, Tensor]) -> Tensor | None:
