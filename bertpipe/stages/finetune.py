@@ -46,6 +46,7 @@ def finetune(run: StageRun) -> dict[str, Any]:
     from bertpipe.models.checkpoint import load_pretrained, save_model
     from bertpipe.models.encoder import TextEncoder
     from bertpipe.models.onnx_export import export_encoder
+    from bertpipe.nn.pooling import WeightedPooling
     from bertpipe.retrieval.encoder import GRAPH, EncoderSettings
     from bertpipe.text.token_store import TokenStore
     from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
@@ -69,11 +70,12 @@ def finetune(run: StageRun) -> dict[str, Any]:
     torch.manual_seed(config.seed)
     encoder = TextEncoder(bert)
     learned = run.inputs["pretrain"] / PIECE_WEIGHTS
-    encoder.pooling.set_weights(
-        torch.from_numpy(np.load(learned, allow_pickle=False))
-        if learned.is_file()
-        else inverse_document_frequencies(store, tokenizer.vocab_size, tokenizer.special)
-    )
+    if isinstance(encoder.pooling, WeightedPooling):
+        encoder.pooling.set_weights(
+            torch.from_numpy(np.load(learned, allow_pickle=False))
+            if learned.is_file()
+            else inverse_document_frequencies(store, tokenizer.vocab_size, tokenizer.special)
+        )
     user_pairs = _user_pairs(run, tokenizer) if config.pairs else None
 
     def pairs(source: TokenStore, size: int, seed: int) -> CorpusPairs:
