@@ -9,7 +9,7 @@ from typing import Any
 
 from bertpipe.errors import ArtefactError, ConfigError
 from bertpipe.models.config import PRESETS, Positions
-from bertpipe.nn.layers import Activation
+from bertpipe.nn.activation import FeedForwardActivation
 
 KIND = "transformer"
 
@@ -57,7 +57,7 @@ class TransformerConfig:
     attention_dropout: float = 0.0
     inner_dropout: float = 0.0
     positions: Positions = "sinusoidal"
-    activation: Activation = "gelu"
+    activation: FeedForwardActivation = "gelu"
     norm_first: bool = True
     norm_eps: float = 1e-5
     embedding_norm: bool = False

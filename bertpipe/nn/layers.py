@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 from torch import Tensor, nn
 
+from bertpipe.nn.activation import FeedForwardActivation, activation_module
 from bertpipe.nn.attention import MultiHeadAttention
 from bertpipe.nn.cache import LayerCache
 from bertpipe.nn.dropout import Dropout
 from bertpipe.nn.positions import Rotary
-
-Activation = Literal["gelu", "relu", "geglu"]
 
 
 class FeedForward(nn.Module):
@@ -21,20 +18,20 @@ class FeedForward(nn.Module):
         width: D.
         inner: Width between the two maps; BERT uses 4 D.
         dropout: Probability with which an inner feature is dropped in training.
-        activation: "gelu", as BERT has it; "relu", as the original Transformer; "geglu", where a GELU of one half of
-            the inner features gates the other (Shazeer 2020, "GLU variants improve Transformer").
+        activation: See `bertpipe.nn.activation.activation_module`; or "geglu", where a GELU of one half of the inner
+            features gates the other (Shazeer 2020, "GLU variants improve Transformer").
 
     Raises:
         ValueError: There is no such activation.
     """
 
-    def __init__(self, width: int, inner: int, dropout: float = 0.0, activation: Activation = "gelu") -> None:
+    def __init__(
+        self, width: int, inner: int, dropout: float = 0.0, activation: FeedForwardActivation = "gelu"
+    ) -> None:
         super().__init__()
-        if activation not in get_args(Activation):
-            raise ValueError(f"no activation {activation!r}; there are {', '.join(get_args(Activation))}")
         self.gated = activation == "geglu"
         self.inner = nn.Linear(width, 2 * inner if self.gated else inner)
-        self.activation = nn.ReLU() if activation == "relu" else nn.GELU()
+        self.activation = activation_module("gelu" if activation == "geglu" else activation)
         self.dropout = Dropout(dropout)
         self.output = nn.Linear(inner, width)
 
@@ -75,7 +72,7 @@ class EncoderLayer(nn.Module):
         *,
         norm_first: bool = False,
         norm_eps: float = 1e-12,
-        activation: Activation = "gelu",
+        activation: FeedForwardActivation = "gelu",
         attention_dropout: float | None = None,
         inner_dropout: float | None = None,
     ) -> None:
@@ -140,7 +137,7 @@ class DecoderLayer(nn.Module):
         *,
         norm_first: bool = False,
         norm_eps: float = 1e-12,
-        activation: Activation = "gelu",
+        activation: FeedForwardActivation = "gelu",
         attention_dropout: float | None = None,
         inner_dropout: float | None = None,
     ) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from bertpipe.pipeline.stage import Input, Stage, StageRun
-from bertpipe.stages.tokenize import HELD_OUT, MODEL, TRAIN
+from bertpipe.stages.tokenize import HELD_OUT, TRAIN
 from bertpipe.stages.training import TrainingConfig, train
 
 PIECE_WEIGHTS = "piece_weights.npy"
@@ -61,7 +61,8 @@ def pretrain(run: StageRun) -> dict[str, Any]:
     config: PretrainConfig = run.config
     tokens = run.inputs["tokenize"]
     store, held_out = TokenStore(tokens / TRAIN), TokenStore(tokens / HELD_OUT)
-    vocab_size = Tokenizer(tokens / MODEL).vocab_size
+    tokenizer = Tokenizer(tokens)
+    vocab_size = tokenizer.vocab_size
     shape = BertConfig.preset(
         config.preset,
         vocab_size,
@@ -73,12 +74,20 @@ def pretrain(run: StageRun) -> dict[str, Any]:
         norm_first=config.norm_first,
         dropout=config.dropout,
         max_length=max(config.max_length, config.length),
+        pad_id=tokenizer.pad_id,
     )
     torch.manual_seed(config.seed)
     model = BertForPretraining(Bert(shape))
     warm = config.warm_start == "on" or (config.warm_start == "auto" and store.num_tokens < WARM_START_TOKENS)
     if warm:
-        titled = CorpusPairs(store, batch_size=384, query_tokens=32, passage_tokens=config.length, seed=config.seed)
+        titled = CorpusPairs(
+            store,
+            tokenizer.special,
+            batch_size=384,
+            query_tokens=32,
+            passage_tokens=config.length,
+            seed=config.seed,
+        )
         weights = warm_start(
             model.bert,
             titled,
@@ -95,6 +104,7 @@ def pretrain(run: StageRun) -> dict[str, Any]:
             rows=config.rows,
             length=config.length,
             vocab_size=vocab_size,
+            special=tokenizer.special,
             mask_rate=config.mask_rate,
             seed=seed,
         )

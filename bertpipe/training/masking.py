@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bertpipe.text.tokenizer import SPECIAL_PIECES, Tokenizer
+from bertpipe.text.special_ids import SpecialIds
 
 IGNORED = -100
 # Of the chosen tokens: 80% become [MASK], 10% another piece, 10% stay.
@@ -12,28 +12,32 @@ MASK_SHARE, RANDOM_SHARE = 0.8, 0.1
 
 
 def mask_tokens(
-    input_ids: np.ndarray, vocab_size: int, rate: float, rng: np.random.Generator
+    input_ids: np.ndarray, vocab_size: int, special: SpecialIds, rate: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Chooses tokens at random and hides them.
 
-    Special pieces are never chosen. At least one token of the batch is, if there is any to choose.
+    Special pieces are never chosen, and never put in another's place. At least one token of the batch is chosen, if
+    there is any to choose.
 
     Args:
         input_ids: int64 (B, T).
         vocab_size: V.
+        special: Ids of the special pieces.
         rate: Probability with which a token is chosen; BERT's is 0.15.
         rng: Randomness.
 
     Returns:
         The ids with some hidden, and the labels: the hidden ids, and -100 everywhere else. Both int64 (B, T).
     """
-    candidates = input_ids >= SPECIAL_PIECES
+    ordinary = special.ordinary(vocab_size)
+    candidates = ordinary[input_ids]
     draw = rng.random(input_ids.shape)
     chosen = candidates & (draw < rate)
     if not chosen.any() and candidates.any():
         chosen.flat[np.where(candidates, draw, 2.0).argmin()] = True
     kind = rng.random(input_ids.shape)
-    masked = np.where(chosen & (kind < MASK_SHARE), Tokenizer.mask_id, input_ids)
-    other = rng.integers(SPECIAL_PIECES, vocab_size, input_ids.shape)
+    masked = np.where(chosen & (kind < MASK_SHARE), special.mask, input_ids)
+    pieces = np.flatnonzero(ordinary)
+    other = pieces[rng.integers(len(pieces), size=input_ids.shape)]
     masked = np.where(chosen & (kind >= MASK_SHARE) & (kind < MASK_SHARE + RANDOM_SHARE), other, masked)
     return masked, np.where(chosen, input_ids, IGNORED)

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bertpipe.text.special_ids import SpecialIds
 from bertpipe.text.token_store import TokenStore
-from bertpipe.text.tokenizer import Tokenizer
 from bertpipe.training.masking import IGNORED, mask_tokens
 from bertpipe.training.visits import generator, visit
 
@@ -61,17 +61,27 @@ class SentencePairs:
         rows: B.
         length: T.
         vocab_size: V.
+        special: Ids of the special pieces.
         mask_rate: Share of tokens to guess.
         seed: Of the order and of all choices.
     """
 
     def __init__(
-        self, store: TokenStore, *, rows: int, length: int, vocab_size: int, mask_rate: float, seed: int
+        self,
+        store: TokenStore,
+        *,
+        rows: int,
+        length: int,
+        vocab_size: int,
+        special: SpecialIds,
+        mask_rate: float,
+        seed: int,
     ) -> None:
         self.store = store
         self.rows = rows
         self.length = length
         self.vocab_size = vocab_size
+        self.special = special
         self.mask_rate = mask_rate
         self.seed = seed
 
@@ -83,7 +93,7 @@ class SentencePairs:
         """
         rng = generator(self.seed, "sentence pairs", step)
         shape = (self.rows, self.length)
-        input_ids = np.full(shape, Tokenizer.pad_id, dtype=np.int64)
+        input_ids = np.full(shape, self.special.pad, dtype=np.int64)
         token_type_ids, sequence_ids = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         cls_index: list[int] = []
         follows: list[int] = []
@@ -100,12 +110,12 @@ class SentencePairs:
                 cls_index.append(row * self.length + used)
                 follows.append(is_next)
                 input_ids[row, used:end] = np.concatenate(
-                    [[Tokenizer.cls_id], first, [Tokenizer.sep_id], second, [Tokenizer.sep_id]]
+                    [[self.special.cls], first, [self.special.sep], second, [self.special.sep]]
                 )
                 token_type_ids[row, middle:end] = 1
                 sequence_ids[row, used:end] = slot + 1
                 used = end
-        masked, labels = mask_tokens(input_ids, self.vocab_size, self.mask_rate, rng)
+        masked, labels = mask_tokens(input_ids, self.vocab_size, self.special, self.mask_rate, rng)
         flat = labels.ravel()
         masked_index = np.flatnonzero(flat != IGNORED)
         arrays = (

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from bertpipe.text.special_ids import OURS
 from bertpipe.text.token_store import TokenStore, TokenStoreWriter
 from bertpipe.training.sentence_pairs import SentencePairs
 
@@ -11,7 +12,7 @@ VOCAB = 300
 
 
 def drawn(store, **changes) -> SentencePairs:
-    settings = {"rows": 16, "length": 64, "vocab_size": VOCAB, "mask_rate": 0.15, "seed": 3}
+    settings = {"rows": 16, "length": 64, "vocab_size": VOCAB, "special": OURS, "mask_rate": 0.15, "seed": 3}
     return SentencePairs(store, **{**settings, **changes})
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from bertpipe.errors import ConfigError, InputError
 from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, TRANSLATION
 from bertpipe.pipeline.stage import Input, Stage, StageRun
-from bertpipe.stages.tokenize import HELD_OUT, MODEL, TRAIN
+from bertpipe.stages.tokenize import HELD_OUT, TRAIN
 from bertpipe.stages.training import TrainingConfig, train
 
 VALIDATION_STEPS = 8
@@ -66,9 +66,10 @@ def finetune_generator(run: StageRun, task: str) -> dict[str, Any]:
     import torch
 
     from bertpipe.models.checkpoint import load_transformer, save_model
-    from bertpipe.models.generator import PIECES, GeneratorSettings
+    from bertpipe.models.generator import GeneratorSettings
     from bertpipe.models.transformer import Transformer
     from bertpipe.text.token_store import TokenStore
+    from bertpipe.text.tokenizer import tokenizer_file
     from bertpipe.training.sequence_pairs import SequencePairs
     from bertpipe.training.sequence_to_sequence import SequenceToSequence
 
@@ -137,7 +138,8 @@ def finetune_generator(run: StageRun, task: str) -> dict[str, Any]:
         average=config.average,
     )
     save_model(model, run.out)
-    shutil.copyfile(tokens / MODEL, run.out / PIECES)
+    pieces = tokenizer_file(tokens)
+    shutil.copyfile(pieces, run.out / pieces.name)
     GeneratorSettings(task, config.max_source, config.max_target).save(run.out)
     parameters = sum(item.numel() for item in model.parameters())
     epochs = round(metrics["steps"] / batches.steps_per_epoch, 2)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from bertpipe.pipeline.stage import Input, Stage, StageRun
-from bertpipe.stages.tokenize import HELD_OUT, MODEL, TRAIN
+from bertpipe.stages.tokenize import HELD_OUT, TRAIN
 from bertpipe.stages.training import TrainingConfig, train
 
 VALIDATION_STEPS = 4
@@ -52,7 +52,7 @@ def pretrain_transformer(run: StageRun) -> dict[str, Any]:
 
     config: PretrainTransformerConfig = run.config
     tokens = run.inputs["tokenize"]
-    tokenizer = Tokenizer(tokens / MODEL)
+    tokenizer = Tokenizer(tokens)
     shape = TransformerConfig.preset(
         config.preset,
         tokenizer.vocab_size,
