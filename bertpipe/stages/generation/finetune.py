@@ -100,6 +100,9 @@ def finetune_generator(run: StageRun, task: str) -> dict[str, Any]:
             start_id=shape.start_id,
             end_id=shape.end_id,
             seed=config.seed,
+            source_prefix=shape.source_prefix,
+            source_suffix=shape.source_suffix,
+            first_id=shape.first_id,
         )
 
     batches, validation = pairs(TokenStore(tokens / TRAIN)), pairs(TokenStore(tokens / HELD_OUT))
