@@ -91,7 +91,7 @@ def read_json(path: Path) -> tokenizers.Tokenizer:
         ArtefactError: The file is not a tokenizer.
         ConfigError: The library is not installed.
     """
-    require_library(f"{path} is")
+    require_library(f"{path} is for")
     import tokenizers
 
     try:
@@ -106,7 +106,7 @@ def require_library(what: str) -> None:
     """Makes sure that the ``tokenizers`` library is there.
 
     Args:
-        what: What it is needed for, as the beginning of a sentence: "FILE is".
+        what: What it is needed for, as the beginning of a sentence: "FILE is for".
 
     Raises:
         ConfigError: It is not installed.
@@ -115,7 +115,7 @@ def require_library(what: str) -> None:
         import tokenizers  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            f"{what} for the tokenizers library, which is not installed",
+            f"{what} the tokenizers library, which is not installed",
             hint='Install it with: pip install "bertpipe[hub]".',
         ) from error
 
