@@ -91,6 +91,16 @@ def test_other_folders_hold_no_model(built, tmp_path):
         SavedModel.open(tmp_path / "nowhere")
 
 
+def test_a_model_for_another_task(project):
+    folder = project.runs / "finetune"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    shutil.rmtree(folder / "encoder")
+    manifest["outputs"] = {name: one for name, one in manifest["outputs"].items() if not name.startswith("encoder")}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtefactError, match="holds no text encoder"):
+        SavedModel.open(folder)
+
+
 def test_a_tokenizer_that_has_changed_since(project):
     shutil.rmtree(project.runs / "tokenize")
     with pytest.raises(ArtefactError, match="does not exist"):
