@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from bertpipe.models.decoding import EarlyStopping
+from bertpipe.models.forcing import force
 from bertpipe.models.repetition import forbid_repeated
 from bertpipe.models.transformer import Transformer
 
@@ -58,11 +59,11 @@ def beam_search(
     results: list[list[tuple[list[int], float]]] = [[] for _ in range(sources)]
     alive = torch.arange(sources, device=src_ids.device)
     for length in range(1, max_length + 1):
-        logits = model.step(search.newest(), cache).float()  # (B N, V)
+        log_probabilities = torch.log_softmax(model.step(search.newest(), cache).float(), dim=-1)  # (B N, V)
+        force(log_probabilities, model.config, length - 1)
         if no_repeat_ngram:
-            forbid_repeated(logits, search.written(), no_repeat_ngram)
-        log_probabilities = torch.log_softmax(logits, dim=-1).view(len(alive), beams, -1)
-        parents = search.grow(log_probabilities, model.config.end_id, length_penalty)
+            forbid_repeated(log_probabilities, search.written(), no_repeat_ngram)
+        parents = search.grow(log_probabilities.view(len(alive), beams, -1), model.config.end_id, length_penalty)
         last = length == max_length
         if last:
             search.finish_all(length_penalty)

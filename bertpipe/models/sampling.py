@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bertpipe.models.forcing import force
 from bertpipe.models.repetition import forbid_repeated
 from bertpipe.models.transformer import Transformer
 
@@ -56,6 +57,7 @@ def write(
     lengths = torch.full((sources,), max_length, device=src_ids.device)
     for place in range(max_length):
         logits = model.step(newest, cache).float()  # (R, V)
+        force(logits, model.config, place)
         if no_repeat_ngram:
             forbid_repeated(logits, written[alive, :place], no_repeat_ngram)
         log_probabilities = torch.log_softmax(logits, dim=-1)

@@ -21,9 +21,10 @@ from typing import Any, Final, Literal
 
 from bertpipe.errors import ConfigError, InputError
 from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, TRANSLATION
-from bertpipe.models.huggingface.family import Values
 from bertpipe.models.transformer_config import TransformerConfig
 from bertpipe.nn.activation import FeedForwardActivation
+
+Values = Mapping[str, Any]
 
 # torch's default, which none of the classes can change.
 NORM_EPS: Final = 1e-5
