@@ -102,7 +102,8 @@ def _bounds(piece: str, marks: Marks) -> tuple[bool, bool]:
     except UnicodeDecodeError:  # a part of a character
         return content[:1].isspace() or content[0] in _LEADING, False
     begins, ends = _alone(text.strip())
-    return begins or text[:1].isspace(), ends
+    # A lone space belongs to what stands behind it; a line break does not.
+    return begins or text[:1].isspace(), ends or (text != " " and text[-1:].isspace())
 
 
 def _alone(text: str) -> tuple[bool, bool]:

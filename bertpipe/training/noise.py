@@ -17,7 +17,8 @@ def span_corruption(
 
     ``The quick brown fox jumps`` may become ``The <0> fox <1>``, with the target ``<0> quick brown <1> jumps <2>``:
     each span behind its sentinel, and one more sentinel for the end. Spans are never next to each other, and at least
-    one token is taken. Unlike in T5's published code, a text may begin with a span and need not end with one.
+    one token is taken. Unlike in T5's published code, a text may begin with a span and need not end with one; its
+    first and last tokens are taken less often than the others.
 
     Args:
         ids: The text, int64 (n,), n at least 1.

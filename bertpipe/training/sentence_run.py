@@ -8,10 +8,10 @@ from bertpipe.text.token_store import TokenStore
 
 
 def sentence_run(store: TokenStore, position: int, most: int, rng: np.random.Generator) -> list[int]:
-    """As many whole sentences of a document as fit into a number of tokens.
+    """As many whole sentences of a document as fit into a number of tokens, that of a position among them.
 
-    The run starts at, or up to ``most`` tokens before, the position: visits that always started there would see little
-    of a long document's first sentences, where its title is. A sentence that is too long by itself is cut into pieces.
+    How much of the run stands before the position is random. If runs started there, little would be seen of a long
+    document's first sentences, where its title is. Of a sentence too long for a run, a piece is taken.
 
     Args:
         store: The documents.
@@ -24,13 +24,17 @@ def sentence_run(store: TokenStore, position: int, most: int, rng: np.random.Gen
     """
     document = store.document_at(position)
     first, last = int(store.documents[document]), int(store.documents[document + 1])
-    place = max(int(store.sentences[first]), position - int(rng.integers(most)))
-    left = store.sentence_at(place)
+    left = store.sentence_at(position)
     right = left + 1
     start, stop = int(store.sentences[left]), int(store.sentences[right])
+    earliest = position - int(rng.integers(most))
     if stop - start > most:
-        start = max(start, min(start + (place - start) // most * most, stop - most))
+        start = max(start, min(earliest, stop - most))
         return [start, start + most]
+    earliest = max(earliest, stop - most)
+    while left > first and store.sentences[left - 1] >= earliest:
+        left -= 1
+    start = int(store.sentences[left])
     while right < last and store.sentences[right + 1] - start <= most:
         right += 1
     stop = int(store.sentences[right])
