@@ -1,4 +1,5 @@
 from dataclasses import fields
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -110,6 +111,17 @@ def test_barts_target_is_a_text_of_the_corpus(store, texts):
             places = iter(target)
             moved += not all(token in places for token in left)
     assert moved > 100  # the sentences were shuffled in most of the 160
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_all_of_the_corpus_is_visited(store, objective):
+    visited = set()
+    for step in range(100):
+        for source, target in rows(drawn(store, objective).batch(step)):
+            text = mended(source[:-1], target[:-1]) if objective == "t5" else target[:-1]
+            visited |= set(pairwise(text))
+    pairs = set(pairwise(store.stream(store.num_tokens).tolist()))
+    assert len(visited & pairs) / len(pairs) > 0.95
 
 
 @pytest.mark.parametrize(("objective", "rate"), [("t5", 0.15), ("bart", 0.3)])

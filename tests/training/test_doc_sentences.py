@@ -1,4 +1,5 @@
 from dataclasses import fields
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -52,6 +53,12 @@ def test_examples_are_contiguous_text_of_one_document(store):
             assert any(text in document for document in documents)
             count += 1
     assert count > 80
+
+
+def test_all_of_the_corpus_is_visited(store):
+    visited = {pair for step in range(60) for ids in examples(drawn(store).batch(step)) for pair in pairwise(ids)}
+    pairs = set(pairwise(store.stream(store.num_tokens).tolist()))
+    assert len(visited & pairs) / len(pairs) > 0.95
 
 
 def test_there_is_no_second_segment_and_no_next_sentence(store):

@@ -136,6 +136,17 @@ def test_spans_stay_between_special_pieces():
     assert (labels != IGNORED).sum() / (50 * 80) == pytest.approx(0.5, abs=0.01)
 
 
+def test_what_special_pieces_part_has_fates_of_its_own():
+    row = np.full((50, 100), SPECIAL.sep)
+    row[:, 1::2] = np.random.default_rng(0).integers(200, VOCAB, (50, 50))
+    masked, labels = masking("span", rate=0.5).hide(row, np.random.default_rng(1))
+    chosen, plain = labels[:, 1::2] != IGNORED, masked[:, 1::2] != SPECIAL.mask
+    together = chosen[:, :-1] & chosen[:, 1:]
+    alike = (plain[:, :-1] == plain[:, 1:])[together]
+    assert len(alike) > 400
+    assert alike.mean() == pytest.approx(0.8**2 + 0.2**2, abs=0.08)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_share_holds_in_small_batches(kind):
     """A span that does not fit what is left must not push the share up, nor must one that is left out push it down."""
