@@ -1,4 +1,4 @@
-"""A batch for the encoder-decoder: what it reads, and what it is to write."""
+"""A batch of source and target sequences."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from bertpipe.training.masking import IGNORED
-
 
 @dataclass(frozen=True)
 class SequenceBatch:
-    """B sources and their B targets, padded on the right.
+    """Sources, and the targets that a decoder learns to write.
 
     Attributes:
-        src_ids: int64 (B, S), the sources.
-        src_mask: bool (B, S), False at padding.
-        tgt_ids: int64 (B, T), what the decoder reads: start_id, y1 ... yn, then padding.
-        labels: int64 (B, T), what it is to say next: y1 ... yn, end_id, then -100.
+        src_ids: int64 (B, S), padded on the right.
+        src_mask: Boolean (B, S), False at padding.
+        tgt_ids: int64 (B, T), what the decoder reads: the start piece, y1 ... yn, then padding.
+        labels: int64 (B, T), what it has to write: y1 ... yn, the end piece, then -100.
     """
 
     src_ids: Tensor
@@ -28,8 +26,8 @@ class SequenceBatch:
 
     @property
     def num_tokens(self) -> int:
-        """Tokens of targets and sources without padding."""
-        return int((self.labels != IGNORED).sum()) + int(self.src_mask.sum())
+        """Tokens of both sides, without padding."""
+        return int(self.src_mask.sum()) + int((self.labels >= 0).sum())
 
     def to(self, device: torch.device) -> SequenceBatch:
         """The batch on another device; Lightning calls this."""
