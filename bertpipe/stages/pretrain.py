@@ -1,4 +1,4 @@
-"""Pretrain a BERT on the snapshot: masked language model and next sentence."""
+"""Pretrain a BERT on the snapshot: as BERT was, or as RoBERTa was."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ class PretrainConfig(TrainingConfig):
     max_length: int = Field(256, ge=16, le=65536, description="Longest sequence the model can ever read, in tokens.")
     length: int = Field(128, ge=16, description="Tokens in a packed row of a batch.")
     rows: int = Field(32, ge=1, description="Packed rows in a batch.")
+    objective: Literal["bert", "roberta"] = Field(
+        "bert", description="bert: masked words and next sentences; roberta: masked words alone, longer runs of text."
+    )
+    masking: Literal["token", "word", "span"] = Field(
+        "token", description="What is hidden at once: a piece, a whole word, or up to ten words in a row."
+    )
     mask_rate: float = Field(0.15, gt=0, lt=1, description="Share of tokens to guess.")
     warm_start: Literal["auto", "on", "off"] = Field(
         "auto", description="Start from the corpus's co-occurrences; auto: where it has under 50 million tokens."
@@ -51,8 +57,12 @@ def pretrain(run: StageRun) -> dict[str, Any]:
     from bertpipe.models.config import BertConfig
     from bertpipe.models.heads import BertForPretraining
     from bertpipe.text.array_file import write_array
+    from bertpipe.text.special_ids import SpecialIds
     from bertpipe.text.token_store import TokenStore
     from bertpipe.text.tokenizer import Tokenizer
+    from bertpipe.text.word_bounds import WordBounds
+    from bertpipe.training.doc_sentences import DocSentences
+    from bertpipe.training.masking import Masking
     from bertpipe.training.pairs import CorpusPairs
     from bertpipe.training.pretraining import Pretraining
     from bertpipe.training.sentence_pairs import SentencePairs
@@ -61,7 +71,8 @@ def pretrain(run: StageRun) -> dict[str, Any]:
     config: PretrainConfig = run.config
     tokens = run.inputs["tokenize"]
     store, held_out = TokenStore(tokens / TRAIN), TokenStore(tokens / HELD_OUT)
-    vocab_size = Tokenizer(tokens / MODEL).vocab_size
+    tokenizer = Tokenizer(tokens / MODEL)
+    vocab_size = tokenizer.vocab_size
     shape = BertConfig.preset(
         config.preset,
         vocab_size,
@@ -89,18 +100,15 @@ def pretrain(run: StageRun) -> dict[str, Any]:
         )
         write_array(run.out / PIECE_WEIGHTS, weights.numpy())
 
-    def pairs(source: TokenStore, seed: int) -> SentencePairs:
-        return SentencePairs(
-            source,
-            rows=config.rows,
-            length=config.length,
-            vocab_size=vocab_size,
-            mask_rate=config.mask_rate,
-            seed=seed,
-        )
+    special = SpecialIds(tokenizer.pad_id, tokenizer.unk_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id)
+    words = WordBounds.of([tokenizer.piece(index) for index in range(vocab_size)])
+    masking = Masking(vocab_size, special, rate=config.mask_rate, kind=config.masking, words=words)
+    kind = SentencePairs if config.objective == "bert" else DocSentences
 
-    batches = pairs(store, config.seed)
+    def rows(source: TokenStore, seed: int) -> SentencePairs | DocSentences:
+        return kind(source, rows=config.rows, length=config.length, masking=masking, seed=seed)
 
+    batches = rows(store, config.seed)
     token_lr_scale = config.token_lr_scale if config.token_lr_scale is not None else float(not warm)
 
     def recipe(steps: int) -> Pretraining:
@@ -113,7 +121,7 @@ def pretrain(run: StageRun) -> dict[str, Any]:
             token_lr_scale=token_lr_scale,
         )
 
-    validation = pairs(held_out, config.seed + 1) if held_out.num_tokens else None
+    validation = rows(held_out, config.seed + 1) if held_out.num_tokens else None
     metrics = train(run, recipe, batches, validation, VALIDATION_STEPS, "pretraining")
     save_model(model, run.out)
     parameters = sum(parameter.numel() for parameter in model.parameters())
