@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from bertpipe.nn.activation import Activation, activation_module
 from bertpipe.nn.attention import MultiHeadAttention
 from bertpipe.nn.positions import Rotary
 
 
 class FeedForward(nn.Module):
-    """Two linear maps with a GELU between, at each position alone (Vaswani et al. 2017, section 3.3).
+    """Two linear maps with a non-linearity between, at each position alone (Vaswani et al. 2017, section 3.3).
 
     Args:
         width: D.
         inner: Width between the two maps; BERT uses 4 D.
         dropout: Probability with which an inner feature is dropped in training.
+        activation: The non-linearity; BERT's is "gelu".
     """
 
-    def __init__(self, width: int, inner: int, dropout: float = 0.0) -> None:
+    def __init__(self, width: int, inner: int, dropout: float = 0.0, activation: Activation = "gelu") -> None:
         super().__init__()
         self.inner = nn.Linear(width, inner)
-        self.activation = nn.GELU()
+        self.activation = activation_module(activation)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(inner, width)
 
@@ -40,6 +42,7 @@ class EncoderLayer(nn.Module):
         norm_first: False normalises after each residual sum, as BERT and the original Transformer do; True
             normalises each branch's input, which trains deep models more steadily (Xiong et al. 2020).
         norm_eps: Epsilon of the layer norms.
+        activation: The non-linearity of the feed-forward network.
 
     Raises:
         ValueError: ``heads`` does not divide ``width``.
@@ -54,11 +57,12 @@ class EncoderLayer(nn.Module):
         *,
         norm_first: bool = False,
         norm_eps: float = 1e-12,
+        activation: Activation = "gelu",
     ) -> None:
         super().__init__()
         self.attention = MultiHeadAttention(width, heads, dropout)
         self.attention_norm = nn.LayerNorm(width, eps=norm_eps)
-        self.feed_forward = FeedForward(width, inner, dropout)
+        self.feed_forward = FeedForward(width, inner, dropout, activation)
         self.feed_forward_norm = nn.LayerNorm(width, eps=norm_eps)
         self.dropout = nn.Dropout(dropout)
         self.norm_first = norm_first
