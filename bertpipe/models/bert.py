@@ -43,6 +43,7 @@ class Bert(nn.Module):
                 config.dropout,
                 norm_first=config.norm_first,
                 norm_eps=config.norm_eps,
+                activation=config.activation,
             )
             for _ in range(config.layers)
         )

@@ -20,7 +20,7 @@ from bertpipe.models.sampling import write
 from bertpipe.text.sentences import split_sentences
 from bertpipe.text.tokenizer import Tokenizer
 
-PIECES, SETTINGS = "tokenizer.model", "generator.json"
+SETTINGS = "generator.json"
 # Source tokens of all beams in a batch, padding included.
 BATCH_TOKENS = 8192
 
@@ -89,7 +89,7 @@ class Generator:
 
     def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
         self.settings = GeneratorSettings.load(folder)
-        self.tokenizer = Tokenizer(folder / PIECES)
+        self.tokenizer = Tokenizer(folder)
         self.model = load_transformer(folder).to(device).eval()
         self.device = torch.device(device)
 

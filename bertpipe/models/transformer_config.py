@@ -9,7 +9,7 @@ from typing import Any
 
 from bertpipe.errors import ArtefactError, ConfigError
 from bertpipe.models.config import PRESETS, Positions
-from bertpipe.nn.layers import Activation
+from bertpipe.nn.activation import Activation
 
 KIND = "transformer"
 

@@ -24,6 +24,11 @@ def sinusoidal_positions(length: int, width: int) -> Tensor:
     return table
 
 
+def rotary_rates(head_size: int) -> Tensor:
+    """The angle by which each pair of features turns from one position to the next: (K / 2,)."""
+    return 10000.0 ** (-torch.arange(0, head_size, 2, dtype=torch.float32) / head_size)
+
+
 class Rotary(nn.Module):
     """Turns pairs of features by an angle that grows with the position (Su et al. 2021, section 3.4.2).
 
@@ -44,8 +49,7 @@ class Rotary(nn.Module):
         super().__init__()
         if head_size % 2:
             raise ValueError(f"rotary positions need an even head size, not {head_size}")
-        rate = 10000.0 ** (-torch.arange(0, head_size, 2, dtype=torch.float32) / head_size)  # (K / 2,)
-        angle = torch.arange(length, dtype=torch.float32)[:, None] * rate  # (length, K / 2)
+        angle = torch.arange(length, dtype=torch.float32)[:, None] * rotary_rates(head_size)  # (length, K / 2)
         self.register_buffer("cosine", torch.cos(angle), persistent=False)
         self.register_buffer("sine", torch.sin(angle), persistent=False)
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from bertpipe.errors import ConfigError, InputError
 from bertpipe.pipeline.stage import Input, Stage, StageRun, resolve_path
 from bertpipe.stages.pretrain import PIECE_WEIGHTS
-from bertpipe.stages.tokenize import HELD_OUT, MODEL, TRAIN
+from bertpipe.stages.tokenize import HELD_OUT, TRAIN
 from bertpipe.stages.training import TrainingConfig, train
 
 ENCODER = "encoder"
@@ -46,9 +46,10 @@ def finetune(run: StageRun) -> dict[str, Any]:
     from bertpipe.models.checkpoint import load_pretrained, save_model
     from bertpipe.models.encoder import TextEncoder
     from bertpipe.models.onnx_export import export_encoder
-    from bertpipe.retrieval.encoder import GRAPH, PIECES, EncoderSettings
+    from bertpipe.nn.pooling import WeightedPooling
+    from bertpipe.retrieval.encoder import GRAPH, EncoderSettings
     from bertpipe.text.token_store import TokenStore
-    from bertpipe.text.tokenizer import Tokenizer
+    from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
     from bertpipe.training.context_scale import set_context_scale
     from bertpipe.training.contrastive import Contrastive
     from bertpipe.training.cooccurrence import inverse_document_frequencies
@@ -57,7 +58,8 @@ def finetune(run: StageRun) -> dict[str, Any]:
     config: FinetuneConfig = run.config
     tokens = run.inputs["tokenize"]
     store, held_out = TokenStore(tokens / TRAIN), TokenStore(tokens / HELD_OUT)
-    tokenizer = Tokenizer(tokens / MODEL)
+    pieces = tokenizer_file(tokens)
+    tokenizer = Tokenizer(pieces)
     bert = load_pretrained(run.inputs["pretrain"]).bert
     for key in ("query_tokens", "passage_tokens"):
         if getattr(config, key) > bert.config.max_length:
@@ -68,16 +70,18 @@ def finetune(run: StageRun) -> dict[str, Any]:
     torch.manual_seed(config.seed)
     encoder = TextEncoder(bert)
     learned = run.inputs["pretrain"] / PIECE_WEIGHTS
-    encoder.pooling.set_weights(
-        torch.from_numpy(np.load(learned, allow_pickle=False))
-        if learned.is_file()
-        else inverse_document_frequencies(store, tokenizer.vocab_size)
-    )
+    if isinstance(encoder.pooling, WeightedPooling):
+        encoder.pooling.set_weights(
+            torch.from_numpy(np.load(learned, allow_pickle=False))
+            if learned.is_file()
+            else inverse_document_frequencies(store, tokenizer.vocab_size, tokenizer.special)
+        )
     user_pairs = _user_pairs(run, tokenizer) if config.pairs else None
 
     def pairs(source: TokenStore, size: int, seed: int) -> CorpusPairs:
         return CorpusPairs(
             source,
+            tokenizer.special,
             batch_size=size,
             query_tokens=config.query_tokens,
             passage_tokens=config.passage_tokens,
@@ -113,7 +117,7 @@ def finetune(run: StageRun) -> dict[str, Any]:
     folder = run.out / ENCODER
     folder.mkdir(exist_ok=True)
     export_encoder(encoder.cpu(), folder / GRAPH)
-    shutil.copyfile(tokens / MODEL, folder / PIECES)
+    shutil.copyfile(pieces, folder / pieces.name)
     EncoderSettings(bert.config.width, config.query_tokens, config.passage_tokens).save(folder)
     return {**metrics, "context_scale": context_scale}
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from bertpipe.pipeline.stage import Input, Stage, StageRun
-from bertpipe.stages.tokenize import HELD_OUT, MODEL, TRAIN
+from bertpipe.stages.tokenize import HELD_OUT, TRAIN
 from bertpipe.stages.training import TrainingConfig, train
 
 PIECE_WEIGHTS = "piece_weights.npy"
@@ -57,7 +57,6 @@ def pretrain(run: StageRun) -> dict[str, Any]:
     from bertpipe.models.config import BertConfig
     from bertpipe.models.heads import BertForPretraining
     from bertpipe.text.array_file import write_array
-    from bertpipe.text.special_ids import SpecialIds
     from bertpipe.text.token_store import TokenStore
     from bertpipe.text.tokenizer import Tokenizer
     from bertpipe.text.word_bounds import WordBounds
@@ -71,7 +70,7 @@ def pretrain(run: StageRun) -> dict[str, Any]:
     config: PretrainConfig = run.config
     tokens = run.inputs["tokenize"]
     store, held_out = TokenStore(tokens / TRAIN), TokenStore(tokens / HELD_OUT)
-    tokenizer = Tokenizer(tokens / MODEL)
+    tokenizer = Tokenizer(tokens)
     vocab_size = tokenizer.vocab_size
     shape = BertConfig.preset(
         config.preset,
@@ -84,12 +83,20 @@ def pretrain(run: StageRun) -> dict[str, Any]:
         norm_first=config.norm_first,
         dropout=config.dropout,
         max_length=max(config.max_length, config.length),
+        pad_id=tokenizer.pad_id,
     )
     torch.manual_seed(config.seed)
     model = BertForPretraining(Bert(shape))
     warm = config.warm_start == "on" or (config.warm_start == "auto" and store.num_tokens < WARM_START_TOKENS)
     if warm:
-        titled = CorpusPairs(store, batch_size=384, query_tokens=32, passage_tokens=config.length, seed=config.seed)
+        titled = CorpusPairs(
+            store,
+            tokenizer.special,
+            batch_size=384,
+            query_tokens=32,
+            passage_tokens=config.length,
+            seed=config.seed,
+        )
         weights = warm_start(
             model.bert,
             titled,
@@ -100,9 +107,10 @@ def pretrain(run: StageRun) -> dict[str, Any]:
         )
         write_array(run.out / PIECE_WEIGHTS, weights.numpy())
 
-    special = SpecialIds(tokenizer.pad_id, tokenizer.unk_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id)
-    words = WordBounds.of([tokenizer.piece(index) for index in range(vocab_size)])
-    masking = Masking(vocab_size, special, rate=config.mask_rate, kind=config.masking, words=words)
+    words = None
+    if config.masking != "token":
+        words = WordBounds.of([tokenizer.piece(index) for index in range(vocab_size)])
+    masking = Masking(vocab_size, tokenizer.special, rate=config.mask_rate, kind=config.masking, words=words)
     kind = SentencePairs if config.objective == "bert" else DocSentences
 
     def rows(source: TokenStore, seed: int) -> SentencePairs | DocSentences:

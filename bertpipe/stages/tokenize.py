@@ -15,9 +15,9 @@ from bertpipe.stages.corpus import DOCUMENTS
 from bertpipe.text.document import Document, read_documents
 from bertpipe.text.sentences import split_sentences
 from bertpipe.text.token_store import TokenStoreWriter
-from bertpipe.text.tokenizer import Tokenizer, train_tokenizer
+from bertpipe.text.tokenizer import MODEL_FILE, Tokenizer, train_tokenizer
 
-MODEL, TRAIN, HELD_OUT = "tokenizer.model", "train", "held_out"
+TRAIN, HELD_OUT = "train", "held_out"
 
 
 class TokenizeConfig(BaseModel, extra="forbid"):
@@ -37,7 +37,7 @@ class TokenizeConfig(BaseModel, extra="forbid"):
 def tokenize(run: StageRun) -> dict[str, Any]:
     """Writes the tokenizer, and token stores of the training and the held-out documents."""
     documents = run.inputs["snapshot"] / DOCUMENTS
-    model = run.out / MODEL
+    model = run.out / MODEL_FILE
     if all(document.held_out for document in read_documents(documents)):
         count = sum(1 for _ in read_documents(documents))
         raise InputError(
@@ -101,7 +101,7 @@ def _sample(documents: Path, size: float) -> Iterator[str]:
 
 TOKENIZE = Stage(
     name="tokenize",
-    version=1,
+    version=2,
     config=TokenizeConfig,
     inputs=(Input("snapshot"),),
     run=tokenize,

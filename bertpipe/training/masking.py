@@ -11,7 +11,6 @@ The share of hidden tokens is the same for all three. What a word is, `bertpipe.
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from typing import Literal
 
 import numpy as np
@@ -62,8 +61,7 @@ class Masking:
         self._rate = rate
         self._kind = kind
         self._words = words
-        self._ordinary = np.ones(vocab_size, dtype=bool)
-        self._ordinary[list(astuple(special))] = False
+        self._ordinary = special.ordinary(vocab_size)
         self._replacements = np.flatnonzero(self._ordinary)
 
     def hide(self, input_ids: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

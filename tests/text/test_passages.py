@@ -130,7 +130,9 @@ def test_the_encoder_reads_all_of_every_passage(tokenizer, samples, limit, overl
         for body in (text, table):  # sentences, and what has none
             for window in document_windows(title, body, tokenizer, limit, overlap):
                 ids = tokenizer.encode(body[window.start : window.end])
-                assert passage_sequence(tokenizer.encode(title), ids, limit)[-len(ids) - 1 : -1] == ids
+                assert (
+                    passage_sequence(tokenizer.encode(title), ids, limit, tokenizer.special)[-len(ids) - 1 : -1] == ids
+                )
                 count += 1
     assert count > 500
 

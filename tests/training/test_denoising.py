@@ -7,17 +7,16 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bertpipe.text.special_ids import SpecialIds
+from bertpipe.text.special_ids import OURS
 from bertpipe.text.token_store import TokenStore, TokenStoreWriter
 from bertpipe.training.denoising import SENTINELS, Denoising
 
 VOCAB = 300
-SPECIAL = SpecialIds(0, 1, 2, 3, 4)
 OBJECTIVES = ("t5", "bart")
 
 
 def drawn(store, objective, **changes) -> Denoising:
-    settings = {"rows": 8, "length": 64, "vocab_size": VOCAB, "special": SPECIAL, "seed": 3}
+    settings = {"rows": 8, "length": 64, "vocab_size": VOCAB, "special": OURS, "seed": 3}
     return Denoising(store, objective=objective, **{**settings, **changes})
 
 
@@ -80,18 +79,18 @@ def test_batches_are_laid_out_as_a_decoder_wants_them(store, objective):
         assert batch.tgt_ids.shape == batch.labels.shape
         assert max(batch.src_ids.size(1), batch.tgt_ids.size(1)) <= 64
         # Padding stands on the right and nowhere else, and no column is all padding.
-        assert torch.equal(batch.src_mask, batch.src_ids != SPECIAL.pad)
-        assert torch.equal(batch.labels != -100, batch.tgt_ids != SPECIAL.pad)
+        assert torch.equal(batch.src_mask, batch.src_ids != OURS.pad)
+        assert torch.equal(batch.labels != -100, batch.tgt_ids != OURS.pad)
         assert torch.equal(batch.src_mask, batch.src_mask.sort(dim=1, descending=True, stable=True).values)
         assert batch.src_mask[:, -1].any()
         assert (batch.labels[:, -1] != -100).any()
         for row in range(8):
             count = int((batch.labels[row] != -100).sum())
             assert count >= 2
-            assert batch.tgt_ids[row, 0] == SPECIAL.cls
+            assert batch.tgt_ids[row, 0] == OURS.cls
             assert torch.equal(batch.tgt_ids[row, 1:count], batch.labels[row, : count - 1])
-            assert batch.labels[row, count - 1] == SPECIAL.sep
-            assert batch.src_ids[row][batch.src_mask[row]][-1] == SPECIAL.sep
+            assert batch.labels[row, count - 1] == OURS.sep
+            assert batch.src_ids[row][batch.src_mask[row]][-1] == OURS.sep
 
 
 def test_t5_restores_a_text_of_the_corpus(store, texts):
@@ -106,7 +105,7 @@ def test_barts_target_is_a_text_of_the_corpus(store, texts):
     for step in range(20):
         for source, target in rows(drawn(store, "bart").batch(step)):
             assert tuple(target[:-1]) in texts
-            left = [token for token in source[:-1] if token != SPECIAL.mask]
+            left = [token for token in source[:-1] if token != OURS.mask]
             assert set(left) <= set(target)
             places = iter(target)
             moved += not all(token in places for token in left)
@@ -132,7 +131,7 @@ def test_the_share_that_is_taken(store, objective, rate):
             if objective == "t5":
                 kept, text = sum(token < VOCAB for token in source), len(mended(source, target[:-1]))
             else:
-                kept, text = sum(token != SPECIAL.mask for token in source), len(target)
+                kept, text = sum(token != OURS.mask for token in source), len(target)
             taken += text - kept
             total += text - 1  # the source's own end is not text
     assert total > 20_000
@@ -157,7 +156,7 @@ def test_the_smallest_corpora_work(tmp_path, objective, documents):
 def test_a_document_of_one_token(tmp_path):
     store = stored(tmp_path, [[[7]]])
     assert next(rows(drawn(store, "t5").batch(0))) == ([VOCAB, 3], [VOCAB, 7, VOCAB + 1, 3])
-    assert next(rows(drawn(store, "bart").batch(0))) == ([SPECIAL.mask, 3], [7, 3])
+    assert next(rows(drawn(store, "bart").batch(0))) == ([OURS.mask, 3], [7, 3])
 
 
 def test_a_length_without_room_for_text(store):

@@ -5,17 +5,16 @@ import numpy as np
 import pytest
 import torch
 
-from bertpipe.text.special_ids import SpecialIds
+from bertpipe.text.special_ids import OURS
 from bertpipe.text.token_store import TokenStore, TokenStoreWriter
 from bertpipe.training.doc_sentences import DocSentences
 from bertpipe.training.masking import Masking
 
 VOCAB = 300
-SPECIAL = SpecialIds(0, 1, 2, 3, 4)
 
 
 def drawn(store, **changes) -> DocSentences:
-    settings = {"rows": 16, "length": 64, "masking": Masking(VOCAB, SPECIAL, rate=0.15), "seed": 3}
+    settings = {"rows": 16, "length": 64, "masking": Masking(VOCAB, OURS, rate=0.15), "seed": 3}
     return DocSentences(store, **{**settings, **changes})
 
 

@@ -6,9 +6,9 @@ from bertpipe.text.word_bounds import WordBounds
 from bertpipe.training.masking import IGNORED, LONGEST_SPAN, Masking
 
 VOCAB = 1000
-# Not in the first places, as in vocabularies made elsewhere.
-SPECIAL = SpecialIds(pad=0, unk=100, cls=101, sep=102, mask=103)
-SPECIAL_IDS = [0, 100, 101, 102, 103]
+# Not all in the first places, and some in reserve, as in vocabularies made elsewhere.
+SPECIAL = SpecialIds(pad=0, unk=100, cls=101, sep=102, mask=103, unused=(1, 2, 99))
+SPECIAL_IDS = list(SPECIAL.all)
 KINDS = ("token", "word", "span")
 
 

@@ -8,7 +8,7 @@ from bertpipe.models.bert import Bert
 from bertpipe.models.config import BertConfig
 from bertpipe.models.heads import BertForPretraining
 from bertpipe.progress import Silent
-from bertpipe.text.special_ids import SpecialIds
+from bertpipe.text.special_ids import OURS
 from bertpipe.text.token_store import TokenStore, TokenStoreWriter
 from bertpipe.text.word_bounds import WordBounds
 from bertpipe.training.budget import Plan
@@ -20,7 +20,6 @@ from bertpipe.training.pretraining import Pretraining
 from bertpipe.training.sentence_pairs import SentencePairs
 
 VOCAB = 65
-SPECIAL = SpecialIds(0, 1, 2, 3, 4)
 SOURCES = {"bert": SentencePairs, "roberta": DocSentences}
 
 
@@ -40,7 +39,7 @@ def trained(store, folder, objective, kind, steps):
     shape = BertConfig(vocab_size=VOCAB, width=64, layers=2, heads=4, inner=128, max_length=48, dropout=0.0)
     model = BertForPretraining(Bert(shape))
     begins = np.arange(VOCAB) % 2 == 0
-    masking = Masking(VOCAB, SPECIAL, rate=0.15, kind=kind, words=WordBounds(begins, np.zeros_like(begins)))
+    masking = Masking(VOCAB, OURS, rate=0.15, kind=kind, words=WordBounds(begins, np.zeros_like(begins)))
     source = SOURCES[objective](store, rows=8, length=48, masking=masking, seed=1)
     module = Pretraining(model, lr=3e-3, weight_decay=0.01, warmup=0.1, steps=steps)
     data = LegData(source, source, 2, Plan(steps, -(-steps // 5)))
@@ -75,7 +74,7 @@ def test_the_loss_is_that_of_the_masked_tokens_alone(small):
     """Against a pass over every position, one logit a token."""
     torch.manual_seed(0)
     model = BertForPretraining(Bert(BertConfig(vocab_size=VOCAB, width=32, layers=1, heads=2, inner=64, max_length=48)))
-    source = DocSentences(small, rows=2, length=48, masking=Masking(VOCAB, SPECIAL, rate=0.15), seed=1)
+    source = DocSentences(small, rows=2, length=48, masking=Masking(VOCAB, OURS, rate=0.15), seed=1)
     batch = source.batch(0)
     module = Pretraining(model.eval(), lr=1e-3, weight_decay=0.0, warmup=0.0, steps=1)
     losses = []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bertpipe.text.special_ids import SpecialIds
+from bertpipe.text.special_ids import OURS
 from bertpipe.text.token_store import TokenStore, TokenStoreWriter
 from bertpipe.training.masking import Masking
 from bertpipe.training.sentence_pairs import SentencePairs
@@ -13,7 +13,7 @@ VOCAB = 300
 
 
 def drawn(store, **changes) -> SentencePairs:
-    masking = Masking(VOCAB, SpecialIds(0, 1, 2, 3, 4), rate=0.15)
+    masking = Masking(VOCAB, OURS, rate=0.15)
     settings = {"rows": 16, "length": 64, "masking": masking, "seed": 3}
     return SentencePairs(store, **{**settings, **changes})
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from bertpipe.errors import ConfigError, InputError
 from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, TRANSLATION
 from bertpipe.pipeline.stage import Input, Stage, StageRun
-from bertpipe.stages.tokenize import HELD_OUT, MODEL, TRAIN
+from bertpipe.stages.tokenize import HELD_OUT, TRAIN
 from bertpipe.stages.training import TrainingConfig, train
 
 VALIDATION_STEPS = 8
@@ -65,17 +65,17 @@ def finetune_generator(run: StageRun, task: str) -> dict[str, Any]:
     import torch
 
     from bertpipe.models.checkpoint import load_transformer, save_model
-    from bertpipe.models.generator import PIECES, GeneratorSettings
+    from bertpipe.models.generator import GeneratorSettings
     from bertpipe.models.transformer import Transformer
     from bertpipe.text.token_store import TokenStore
-    from bertpipe.text.tokenizer import Tokenizer
+    from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
     from bertpipe.training.sequence_pairs import SequencePairs
     from bertpipe.training.sequence_to_sequence import SequenceToSequence
 
     config: FinetuneGeneratorConfig = run.config
     tokens = run.inputs["tokenize"]
     pretrained = load_transformer(run.inputs["pretrain"])
-    vocab_size = Tokenizer(tokens / MODEL).vocab_size
+    vocab_size = Tokenizer(tokens).vocab_size
     shape = replace(pretrained.config, vocab_size=vocab_size)
     if config.dropout is not None:
         shape = replace(shape, dropout=config.dropout)
@@ -142,7 +142,8 @@ def finetune_generator(run: StageRun, task: str) -> dict[str, Any]:
         average=config.average,
     )
     save_model(model, run.out)
-    shutil.copyfile(tokens / MODEL, run.out / PIECES)
+    file = tokenizer_file(tokens)
+    shutil.copyfile(file, run.out / file.name)
     GeneratorSettings(task, config.max_source, config.max_target).save(run.out)
     parameters = sum(item.numel() for item in model.parameters())
     epochs = round(metrics["steps"] / batches.steps_per_epoch, 2)

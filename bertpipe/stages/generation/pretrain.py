@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from bertpipe.pipeline.stage import Input, Stage, StageRun
-from bertpipe.stages.tokenize import HELD_OUT, MODEL, TRAIN
+from bertpipe.stages.tokenize import HELD_OUT, TRAIN
 from bertpipe.stages.training import TrainingConfig, train
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def pretrain_transformer(run: StageRun) -> dict[str, Any]:
 
     config: PretrainTransformerConfig = run.config
     tokens = run.inputs["tokenize"]
-    tokenizer = Tokenizer(tokens / MODEL)
+    tokenizer = Tokenizer(tokens)
     shape = TransformerConfig.preset(
         config.preset,
         # T5 names the missing spans by pieces that no text has; fine-tuning forgets them.
