@@ -26,7 +26,8 @@ def activation_module(name: Activation) -> nn.Module:
 
     Args:
         name: "gelu", exact, as BERT has it (Hendrycks and Gimpel 2016); "gelu_tanh", its approximation by a hyperbolic
-            tangent in the same paper, which differs in the fourth digit; "relu", as in the original Transformer; "geglu", see `GatedGelu`.
+            tangent in the same paper, which differs in the fourth digit; "relu", as in the original Transformer;
+            "geglu", see `GatedGelu`.
 
     Raises:
         ValueError: There is none of this name.
