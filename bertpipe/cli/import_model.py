@@ -66,6 +66,7 @@ def _facts(found: ImportedModel) -> dict[str, Any]:
         "width": config.width,
         "heads": config.heads,
         "vocab_size": config.vocab_size,
+        "pieces": found.pieces,
         "max_length": config.max_length,
         "trained_heads": list(found.heads),
         "pooling": found.pooling.pooling if found.pooling else None,
@@ -81,7 +82,7 @@ def _lines(place: Path, found: ImportedModel) -> list[str]:
     lines = [
         f"wrote {place}: {found.family}, {number(found.parameters)} parameters",
         f"  shape      {config.layers} layers, {config.width} wide, {config.heads} heads, {config.max_length} tokens",
-        f"  tokenizer  {config.vocab_size:,} pieces",
+        f"  tokenizer  {found.pieces:,} pieces",
         f"  heads      {heads or 'none; pretraining starts new ones'}",
     ]
     if found.pooling is None:

@@ -108,7 +108,9 @@ class BertConfig:
             values = json.loads(path.read_text(encoding="utf-8"))
             known = {field.name for field in fields(cls)}
             if not isinstance(values, dict) or not values.keys() <= known:
-                raise ArtefactError(f"{path} is not the configuration of a BERT of ours")
+                published = isinstance(values, dict) and "model_type" in values
+                hint = "`bertpipe import` reads published models." if published else ""
+                raise ArtefactError(f"{path} is not the configuration of a BERT of ours", hint=hint)
             return cls(**values)
         except (OSError, json.JSONDecodeError, TypeError) as error:
             raise ArtefactError(f"{path} cannot be read", why=str(error)) from error

@@ -49,6 +49,8 @@ class SavedModel:
         artefact = Artefact.open(folder)
         stage = artefact.manifest.stage
         if stage == "finetune":
+            if not (folder / ENCODER).is_dir():
+                raise ArtefactError(f"{folder} holds no text encoder", why="it was trained for another task", hint=WHAT)
             return cls("finetune", folder, tokenizer_file(folder / ENCODER))
         if stage == "pretrain":
             tokens = Artefact.open(published_folder(folder.resolve().parent, "tokenize"))

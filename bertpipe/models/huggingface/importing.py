@@ -45,6 +45,7 @@ class ImportedModel:
         family: Its ``model_type``.
         config: Its shape.
         parameters: How many numbers were read.
+        pieces: Pieces of its tokenizer; the model may have vectors for more.
         heads: Heads that it has, as `bertpipe.models.heads.BertForPretraining` calls them.
         pooling: How it makes a vector of a text; None where it does not say.
         prompts: Texts that it expects in front of queries or passages, by name. We put none there.
@@ -53,6 +54,7 @@ class ImportedModel:
     family: str
     config: BertConfig
     parameters: int
+    pieces: int
     heads: tuple[str, ...]
     pooling: ImportedPooling | None
     prompts: dict[str, str]
@@ -111,6 +113,7 @@ def import_model(source: Path, destination: Path) -> ImportedModel:
         family=model.family,
         config=config,
         parameters=sum(tensor.numel() for tensor in model.tensors.values()),
+        pieces=tokenizer.vocab_size,
         heads=tuple(sorted(set(PARTS.values()) - lacking)),
         pooling=encoder.pooling if encoder else None,
         prompts=encoder.prompts if encoder else {},
