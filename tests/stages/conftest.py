@@ -161,6 +161,12 @@ def new_project(folder: Path) -> Project:
     return project
 
 
+@pytest.fixture(scope="session")
+def make_project():
+    """Makes a project that was never run, in a folder that is not there yet."""
+    return new_project
+
+
 @pytest.fixture
 def fresh(tmp_path) -> Project:
     return new_project(tmp_path / "project")

@@ -122,6 +122,15 @@ def tokenizer(tmp_path_factory, samples):
     return Tokenizer(path)
 
 
+@pytest.mark.parametrize("text", ["龘" * 300, "😀" * 100, "x" * 700, "http://a.b/" + "%20abc" * 90, "ｱｲｳ" * 90])
+def test_words_without_end_fit_as_well(tokenizer, text):
+    lengths = [
+        len(tokenizer.encode(text[window.start : window.end])) for window in passage_windows(text, tokenizer, 21)
+    ]
+    assert max(lengths) <= 21
+    assert sum(lengths) >= len(tokenizer.encode(text))
+
+
 @pytest.mark.parametrize(("limit", "overlap"), [(24, 0), (48, 0), (48, 12)])
 def test_the_encoder_reads_all_of_every_passage(tokenizer, samples, limit, overlap):
     count = 0
