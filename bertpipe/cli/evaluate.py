@@ -80,8 +80,12 @@ def evaluate(
 
     task = generator.settings.task
     examples = _examples(task, Path(paths[-1]), targets, text_field, title_field)[:limit]
-    given = {"beams": beams, "length_penalty": length_penalty}
-    decoding = replace(USUAL[task], **{name: value for name, value in given.items() if value is not None})
+    usual = USUAL[task]
+    decoding = replace(
+        usual,
+        beams=usual.beams if beams is None else beams,
+        length_penalty=usual.length_penalty if length_penalty is None else length_penalty,
+    )
     predictions: list[str] = []
     pieces = 0
     began = time.perf_counter()

@@ -11,7 +11,8 @@ from bertpipe.cli.imported_model import ImportedModel
 from bertpipe.cli.pipeline_text import content_of, pipeline_text, run_command
 from bertpipe.duration import parse_duration
 from bertpipe.errors import ConfigError, InputError
-from bertpipe.pipeline.pipeline_file import FILE_NAME
+from bertpipe.models.decoding import DIALOGUE, USUAL
+from bertpipe.pipeline.pipeline_file import FILE_NAME, RETRIEVAL
 
 if TYPE_CHECKING:
     from bertpipe.text.readers.inspection import Inspection
@@ -30,6 +31,8 @@ Examples:
   bertpipe init notes
   bertpipe init archive.jsonl --out archive.toml --budget 1h
   bertpipe init notes --model models/minilm
+  bertpipe init train.en --targets train.de --task translation --budget 1h
+  bertpipe init papers.jsonl --task summarization --title-field abstract
 """
 )
 @click.argument("folder")
@@ -43,8 +46,29 @@ Examples:
     help="Time for the whole first run, such as 90s, 10m or 1h30m.",
 )
 @click.option("--model", metavar="IMPORTED", help="Start from a model that `bertpipe import` read.")
+@click.option(
+    "--task",
+    metavar="WORD",
+    type=click.Choice([RETRIEVAL, *USUAL]),
+    default=RETRIEVAL,
+    show_default=True,
+    help=f"What to learn: {RETRIEVAL} (a search engine), {', '.join(USUAL)}.",
+)
+@click.option("--targets", metavar="FILE", help="Translations or summaries of FOLDER's lines, line for line.")
+@click.option("--text-field", metavar="NAME", help="Field of a record with the text to translate or summarize.")
+@click.option("--title-field", metavar="NAME", help="Field of a record with the translation or summary.")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
-def init(folder: str, out: str, budget: float, model: str | None, force: bool) -> None:
+def init(
+    folder: str,
+    out: str,
+    budget: float,
+    model: str | None,
+    task: str,
+    targets: str | None,
+    text_field: str | None,
+    title_field: str | None,
+    force: bool,
+) -> None:
     """Write a commented pipeline file for FOLDER, a folder or a file of text.
 
     Looks at the first lines of the files to guess the fields of records and the language.
@@ -52,6 +76,13 @@ def init(folder: str, out: str, budget: float, model: str | None, force: bool) -
     source, target = Path(folder).expanduser(), Path(out).expanduser()
     if target.exists() and not force:
         raise ConfigError(f"{target} is there already", hint="--force overwrites it, --out FILE writes another")
+    if task != RETRIEVAL:
+        if model:
+            raise ConfigError(f"--model is for {RETRIEVAL}", hint="Leave it out, or set pretrain.imported in the file")
+        _write_generation(task, source, target, budget, targets, text_field, title_field)
+        return
+    if targets or text_field or title_field:
+        raise ConfigError("--targets, --text-field and --title-field are for --task translation and summarization")
     start = ImportedModel.look_at(Path(model).expanduser()) if model else None
     seen = inspect(source)
     if not seen.endings:
@@ -62,15 +93,52 @@ def init(folder: str, out: str, budget: float, model: str | None, force: bool) -
             why=f"there is only: {others}" if others else "the folder is empty",
             hint="Add .txt, .rst, .md, .html, .jsonl, .csv or .tsv files",
         )
-    text = pipeline_text(source, target, seen, budget, start)
-    try:
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{target} cannot be written", why=str(error.strerror)) from error
+    _write(pipeline_text(source, target, seen, budget, start), target)
     click.echo(f"wrote {target} for {source}: {content_of(seen)}")
     for problem in seen.problems:
         click.echo(f"cannot be read: {problem}", err=True)
     click.echo(f"next: {run_command(target)}", err=True)
+
+
+def _write_generation(
+    task: str,
+    source: Path,
+    target: Path,
+    budget: float,
+    targets: str | None,
+    text_field: str | None,
+    title_field: str | None,
+) -> None:
+    """The pipeline file of a task that writes."""
+    from bertpipe.cli.generation_text import Pairs, generation_text
+
+    for path in (source, *([Path(targets).expanduser()] if targets else [])):
+        if not path.exists():
+            raise InputError("there is no such file", path=path)
+    if targets and task == DIALOGUE:
+        raise ConfigError("--targets is for translation and summarization", hint="Give the file of dialogues alone")
+    text, title = text_field or "text", title_field or "title"
+    if not targets and task != DIALOGUE:
+        seen = inspect(source)
+        text, title = text_field or seen.text_field or "", title_field or seen.title_field or ""
+        if not text or not title or text == title:
+            raise InputError(
+                "it does not show which field is the text and which is to be written for it",
+                path=source,
+                why=f"the fields are {', '.join(seen.fields)}" if seen.fields else "there are no records",
+                hint="Name them with --text-field and --title-field, or give two files with --targets.",
+            )
+    pairs = Pairs(source, Path(targets).expanduser() if targets else None, text, title)
+    _write(generation_text(task, pairs, target, budget), target)
+    click.echo(f"wrote {target} for {source}: {task}")
+    click.echo(f"next: {run_command(target)}", err=True)
+
+
+def _write(text: str, target: Path) -> None:
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{target} cannot be written", why=str(error.strerror)) from error
 
 
 def inspect(source: Path) -> Inspection:

@@ -164,15 +164,15 @@ def pipeline_text(
         budget: Time for the whole first run, in seconds.
         model: What to start from instead of from nothing.
     """
-    written = _relative(source, target)
-    name = _name(source)
+    written = relative(source, target)
+    name = name_of(source)
     plain_target = target == Path(FILE_NAME)
-    share = _quoted(format_duration(_LEARNING_SHARE * budget))
+    share = quoted(format_duration(_LEARNING_SHARE * budget))
     if model is None:
         learning = _learn(seen, share, short=budget <= _SHORT_SECONDS)
     else:
         learning = _IMPORTED.format(
-            model=_quoted(_relative(model.folder, target)),
+            model=quoted(relative(model.folder, target)),
             budget=share,
             query_tokens=min(_QUERY_TOKENS, model.longest_text),
             passage_tokens=min(_PASSAGE_TOKENS, model.longest_text),
@@ -183,9 +183,9 @@ def pipeline_text(
         run_command=run_command(target),
         pipeline_option="" if plain_target else f"-p {shlex.quote(str(target))} ",
         pipeline_option_last="" if plain_target else f" -p {shlex.quote(str(target))}",
-        name=_quoted(name),
+        name=quoted(name),
         name_plain=name,
-        path=_quoted(written),
+        path=quoted(written),
         fields=_fields(seen),
         learning=learning,
     )
@@ -208,7 +208,7 @@ def _learn(seen: Inspection, budget: str, *, short: bool) -> str:
     )
 
 
-def _relative(path: Path, target: Path) -> str:
+def relative(path: Path, target: Path) -> str:
     """A path as the pipeline file writes it: relative paths start at the file's folder."""
     return path.as_posix() if path.is_absolute() else Path(os.path.relpath(path, target.parent)).as_posix()
 
@@ -220,10 +220,10 @@ def _fields(seen: Inspection) -> str:
     shown = [plain(name) for name in list(seen.fields)[:8]]
     return _WITH_FIELDS.format(
         found=", ".join(shown) + (" ..." if len(seen.fields) > len(shown) else ""),
-        text=_quoted(seen.text_field or "text"),
-        title=_quoted(seen.title_field or "title"),
+        text=quoted(seen.text_field or "text"),
+        title=quoted(seen.title_field or "title"),
         title_mark="" if seen.title_field else "# ",
-        id=_quoted(seen.id_field or "id"),
+        id=quoted(seen.id_field or "id"),
         id_mark="" if seen.id_field else "# ",
     )
 
@@ -242,13 +242,13 @@ def run_command(target: Path) -> str:
     return "bertpipe run" if target == Path(FILE_NAME) else f"bertpipe run {shlex.quote(str(target))}"
 
 
-def _name(source: Path) -> str:
+def name_of(source: Path) -> str:
     """A folder name made of the source's name."""
     resolved = source.resolve()
     words = re.sub(r"[^\w.-]+", "-", resolved.name if resolved.is_dir() else resolved.stem)
     return words.strip(".-") or "pipeline"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A TOML string. JSON's escapes are TOML's, but for a character that JSON leaves alone."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

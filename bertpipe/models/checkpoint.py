@@ -57,6 +57,24 @@ def load_pretrained(folder: Path) -> BertForPretraining:
     return model
 
 
+def load_bert(folder: Path | str) -> Bert:
+    """Loads the BERT of any model of ours that has one: pretrained, imported, or a text encoder.
+
+    Args:
+        folder: Holds ``config.json`` and ``model.safetensors``.
+
+    Returns:
+        The BERT, in evaluation mode, without heads or pooling.
+
+    Raises:
+        ArtefactError: A file is missing, damaged, or of another model.
+    """
+    place = Path(folder)
+    bert = Bert(BertConfig.load(place / CONFIG))
+    _fill(bert, place / WEIGHTS, prefix="bert.")
+    return bert.eval()
+
+
 def load_encoder(folder: Path) -> TextEncoder:
     """Loads a text encoder.
 
@@ -79,8 +97,9 @@ def load_transformer(folder: Path) -> Transformer:
     return model
 
 
-def _fill(model: nn.Module, path: Path) -> None:
-    tensors = read_tensors(path)
+def _fill(model: nn.Module, path: Path, prefix: str = "") -> None:
+    """Loads the tensors of a file whose names start with a prefix."""
+    tensors = {name.removeprefix(prefix): item for name, item in read_tensors(path).items() if name.startswith(prefix)}
     expected = model.state_dict()
     missing = sorted(expected.keys() - tensors.keys())
     extra = sorted(tensors.keys() - expected.keys())

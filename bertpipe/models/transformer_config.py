@@ -10,7 +10,7 @@ from typing import Any
 
 from bertpipe.errors import ArtefactError, ConfigError
 from bertpipe.models.config import PRESETS, Positions
-from bertpipe.nn.activation import FeedForwardActivation
+from bertpipe.nn.activation import Activation
 
 KIND = "transformer"
 
@@ -62,7 +62,7 @@ class TransformerConfig:
     attention_dropout: float = 0.0
     inner_dropout: float = 0.0
     positions: Positions = "sinusoidal"
-    activation: FeedForwardActivation = "gelu"
+    activation: Activation = "gelu"
     norm_first: bool = True
     norm_eps: float = 1e-5
     embedding_norm: bool = False

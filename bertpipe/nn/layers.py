@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from bertpipe.nn.activation import FeedForwardActivation, activation_module
+from bertpipe.nn.activation import GATED, Activation, activation_module
 from bertpipe.nn.attention import MultiHeadAttention
 from bertpipe.nn.cache import LayerCache
 from bertpipe.nn.dropout import Dropout
@@ -18,30 +18,24 @@ class FeedForward(nn.Module):
         width: D.
         inner: Width between the two maps; BERT uses 4 D.
         dropout: Probability with which an inner feature is dropped in training.
-        activation: See `bertpipe.nn.activation.activation_module`; or "geglu", where a GELU of one half of the inner
-            features gates the other (Shazeer 2020, "GLU variants improve Transformer").
+        activation: "gelu", as BERT has it, or another.
 
     Raises:
         ValueError: There is no such activation.
     """
 
     def __init__(
-        self, width: int, inner: int, dropout: float = 0.0, activation: FeedForwardActivation = "gelu"
+        self, width: int, inner: int, dropout: float = 0.0, activation: Activation = "gelu"
     ) -> None:
         super().__init__()
-        self.gated = activation == "geglu"
-        self.inner = nn.Linear(width, 2 * inner if self.gated else inner)
-        self.activation = activation_module("gelu" if activation == "geglu" else activation)
+        self.inner = nn.Linear(width, 2 * inner if activation in GATED else inner)
+        self.activation = activation_module(activation)
         self.dropout = Dropout(dropout)
         self.output = nn.Linear(inner, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
-        x = self.inner(x)
-        if self.gated:
-            x, gate = x.chunk(2, dim=-1)
-            return self.output(self.dropout(self.activation(gate) * x))
-        return self.output(self.dropout(self.activation(x)))
+        return self.output(self.dropout(self.activation(self.inner(x))))
 
 
 class EncoderLayer(nn.Module):
@@ -72,7 +66,7 @@ class EncoderLayer(nn.Module):
         *,
         norm_first: bool = False,
         norm_eps: float = 1e-12,
-        activation: FeedForwardActivation = "gelu",
+        activation: Activation = "gelu",
         attention_dropout: float | None = None,
         inner_dropout: float | None = None,
     ) -> None:
@@ -137,7 +131,7 @@ class DecoderLayer(nn.Module):
         *,
         norm_first: bool = False,
         norm_eps: float = 1e-12,
-        activation: FeedForwardActivation = "gelu",
+        activation: Activation = "gelu",
         attention_dropout: float | None = None,
         inner_dropout: float | None = None,
     ) -> None:

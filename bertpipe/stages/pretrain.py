@@ -1,4 +1,4 @@
-"""Pretrain a BERT on the snapshot, or train an imported one further: masked language model and next sentence."""
+"""Pretrain a BERT on the snapshot, as BERT or as RoBERTa was, or train an imported one further."""
 
 from __future__ import annotations
 
@@ -42,6 +42,12 @@ class PretrainConfig(TrainingConfig):
     max_length: int = Field(256, ge=16, le=65536, description="Longest sequence the model can ever read, in tokens.")
     length: int = Field(128, ge=16, description="Tokens in a packed row of a batch.")
     rows: int = Field(32, ge=1, description="Packed rows in a batch.")
+    objective: Literal["bert", "roberta"] = Field(
+        "bert", description="bert: masked words and next sentences; roberta: masked words alone, longer runs of text."
+    )
+    masking: Literal["token", "word", "span"] = Field(
+        "token", description="What is hidden at once: a piece, a whole word, or up to ten words in a row."
+    )
     mask_rate: float = Field(0.15, gt=0, lt=1, description="Share of tokens to guess.")
     warm_start: Literal["auto", "on", "off"] = Field(
         "auto", description="Start from the corpus's co-occurrences; auto: where it has under 50 million tokens."
@@ -72,6 +78,9 @@ def pretrain(run: StageRun) -> dict[str, Any]:
     from bertpipe.text.array_file import write_array
     from bertpipe.text.token_store import TokenStore
     from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
+    from bertpipe.text.word_bounds import WordBounds
+    from bertpipe.training.doc_sentences import DocSentences
+    from bertpipe.training.masking import Masking
     from bertpipe.training.pairs import CorpusPairs
     from bertpipe.training.pretraining import Pretraining
     from bertpipe.training.sentence_pairs import SentencePairs
@@ -114,19 +123,16 @@ def pretrain(run: StageRun) -> dict[str, Any]:
         )
         write_array(run.out / PIECE_WEIGHTS, weights.numpy())
 
-    def pairs(source: TokenStore, seed: int) -> SentencePairs:
-        return SentencePairs(
-            source,
-            rows=config.rows,
-            length=config.length,
-            vocab_size=tokenizer.vocab_size,
-            special=tokenizer.special,
-            mask_rate=config.mask_rate,
-            seed=seed,
-        )
+    words = None
+    if config.masking != "token":
+        words = WordBounds.of([tokenizer.piece(index) for index in range(tokenizer.vocab_size)])
+    masking = Masking(tokenizer.vocab_size, tokenizer.special, rate=config.mask_rate, kind=config.masking, words=words)
+    kind = SentencePairs if config.objective == "bert" else DocSentences
 
-    batches = pairs(store, config.seed)
+    def rows(source: TokenStore, seed: int) -> SentencePairs | DocSentences:
+        return kind(source, rows=config.rows, length=config.length, masking=masking, seed=seed)
 
+    batches = rows(store, config.seed)
     token_lr_scale = config.token_lr_scale if config.token_lr_scale is not None else float(not warm)
 
     def recipe(steps: int) -> Pretraining:
@@ -139,7 +145,7 @@ def pretrain(run: StageRun) -> dict[str, Any]:
             token_lr_scale=token_lr_scale,
         )
 
-    validation = pairs(held_out, config.seed + 1) if held_out.num_tokens else None
+    validation = rows(held_out, config.seed + 1) if held_out.num_tokens else None
     metrics = train(run, recipe, batches, validation, VALIDATION_STEPS, "pretraining")
     save_model(model, run.out)
     parameters = sum(parameter.numel() for parameter in model.parameters())

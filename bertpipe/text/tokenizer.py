@@ -79,7 +79,8 @@ class Tokenizer:
         ConfigError: It is a ``tokenizer.json``, and the ``tokenizers`` library is not installed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
+        path = Path(path)
         if path.is_dir():
             path = tokenizer_file(path)
         if not path.is_file():

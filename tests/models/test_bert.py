@@ -128,6 +128,9 @@ def test_heads_are_computed_where_asked(bert):
     mlm, nsp = model(ids, attention_mask_of(rows), torch.zeros_like(ids), position_ids_of(rows), masked, starts)
     assert mlm.shape == (3, 50)
     assert nsp.shape == (2, 2)
+    alone, nothing = model(ids, attention_mask_of(rows), torch.zeros_like(ids), position_ids_of(rows), masked)
+    assert torch.equal(alone, mlm)
+    assert nothing is None
     hidden = bert(ids).flatten(0, 1)
     torch.testing.assert_close(mlm, model.masked_language(hidden[masked], bert.token_embedding.weight))
 

@@ -12,6 +12,7 @@ from bertpipe.training.budget import Plan
 from bertpipe.training.contrastive import Contrastive
 from bertpipe.training.fit import CHECKPOINT, fit
 from bertpipe.training.legs import LegData
+from bertpipe.training.masking import Masking
 from bertpipe.training.pairs import CorpusPairs
 from bertpipe.training.pretraining import Pretraining
 from bertpipe.training.sentence_pairs import SentencePairs
@@ -27,7 +28,8 @@ def pretraining(steps, dropout=0.1, lr=1e-3) -> Pretraining:
 
 
 def rows(store) -> SentencePairs:
-    return SentencePairs(store, rows=4, length=48, vocab_size=VOCAB, special=OURS, mask_rate=0.15, seed=1)
+    masking = Masking(VOCAB, OURS, rate=0.15)
+    return SentencePairs(store, rows=4, length=48, masking=masking, seed=1)
 
 
 class OneBatch:

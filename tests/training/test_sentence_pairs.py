@@ -6,13 +6,15 @@ import torch
 
 from bertpipe.text.special_ids import OURS
 from bertpipe.text.token_store import TokenStore, TokenStoreWriter
+from bertpipe.training.masking import Masking
 from bertpipe.training.sentence_pairs import SentencePairs
 
 VOCAB = 300
 
 
 def drawn(store, **changes) -> SentencePairs:
-    settings = {"rows": 16, "length": 64, "vocab_size": VOCAB, "special": OURS, "mask_rate": 0.15, "seed": 3}
+    masking = Masking(VOCAB, OURS, rate=0.15)
+    settings = {"rows": 16, "length": 64, "masking": masking, "seed": 3}
     return SentencePairs(store, **{**settings, **changes})
 
 

@@ -17,10 +17,10 @@ from bertpipe.models.huggingface.layout import CONFIG, GENERATION, WEIGHTS, writ
 from bertpipe.models.huggingface.transformer_family import TransformerFamily, family_for
 from bertpipe.models.huggingface.transformer_weights import their_transformer_tensors
 from bertpipe.models.transformer_config import TransformerConfig
-from bertpipe.nn.activation import FeedForwardActivation
+from bertpipe.nn.activation import Activation
 from bertpipe.text.tokenizer import Tokenizer
 
-_ACTIVATIONS: Final[Mapping[FeedForwardActivation, str]] = {
+_ACTIVATIONS: Final[Mapping[Activation, str]] = {
     "gelu": "gelu",
     "gelu_tanh": "gelu_pytorch_tanh",
     "relu": "relu",

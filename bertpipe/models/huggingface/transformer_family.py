@@ -22,13 +22,13 @@ from typing import Any, Final, Literal
 from bertpipe.errors import ConfigError, InputError
 from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, TRANSLATION
 from bertpipe.models.transformer_config import TransformerConfig
-from bertpipe.nn.activation import FeedForwardActivation
+from bertpipe.nn.activation import Activation
 
 Values = Mapping[str, Any]
 
 # torch's default, which none of the classes can change.
 NORM_EPS: Final = 1e-5
-ACTIVATIONS: Final[Mapping[str, FeedForwardActivation]] = MappingProxyType(
+ACTIVATIONS: Final[Mapping[str, Activation]] = MappingProxyType(
     {
         "gelu": "gelu",
         "gelu_new": "gelu_tanh",

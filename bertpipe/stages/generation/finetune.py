@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -61,22 +62,23 @@ def finetune_generator(run: StageRun, task: str) -> dict[str, Any]:
         run: The run.
         task: What it learns.
     """
-    from dataclasses import replace
-
     import torch
 
     from bertpipe.models.checkpoint import load_transformer, save_model
     from bertpipe.models.generator import GeneratorSettings
     from bertpipe.models.transformer import Transformer
     from bertpipe.text.token_store import TokenStore
-    from bertpipe.text.tokenizer import tokenizer_file
+    from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
     from bertpipe.training.sequence_pairs import SequencePairs
     from bertpipe.training.sequence_to_sequence import SequenceToSequence
 
     config: FinetuneGeneratorConfig = run.config
     tokens = run.inputs["tokenize"]
     pretrained = load_transformer(run.inputs["pretrain"])
-    shape = pretrained.config
+    vocab_size = Tokenizer(tokens).vocab_size
+    shape = replace(pretrained.config, vocab_size=vocab_size)
+    if config.dropout is not None:
+        shape = replace(shape, dropout=config.dropout)
     for key in ("max_source", "max_target"):
         if getattr(config, key) > shape.max_length:
             raise ConfigError(
@@ -84,11 +86,13 @@ def finetune_generator(run: StageRun, task: str) -> dict[str, Any]:
                 hint=f"Lower it, or raise pretrain.max_length from {shape.max_length}.",
             )
     torch.manual_seed(config.seed)
-    model = pretrained
-    if config.dropout is not None:
-        shape = replace(shape, dropout=config.dropout)
-        model = Transformer(shape)
-        model.load_state_dict(pretrained.state_dict())
+    model = Transformer(shape)
+    weights = pretrained.state_dict()
+    # Pieces beyond the tokenizer's served pretraining only.
+    for name in ("token_embedding.weight", "output_bias"):
+        if name in weights:
+            weights[name] = weights[name][:vocab_size]
+    model.load_state_dict(weights)
 
     def pairs(source: TokenStore) -> SequencePairs:
         return SequencePairs(
@@ -141,8 +145,8 @@ def finetune_generator(run: StageRun, task: str) -> dict[str, Any]:
         average=config.average,
     )
     save_model(model, run.out)
-    pieces = tokenizer_file(tokens)
-    shutil.copyfile(pieces, run.out / pieces.name)
+    file = tokenizer_file(tokens)
+    shutil.copyfile(file, run.out / file.name)
     GeneratorSettings(task, config.max_source, config.max_target).save(run.out)
     parameters = sum(item.numel() for item in model.parameters())
     epochs = round(metrics["steps"] / batches.steps_per_epoch, 2)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from bertpipe.pipeline.stage import Input, Stage, StageRun
 from bertpipe.stages.tokenize import HELD_OUT, TRAIN
 from bertpipe.stages.training import TrainingConfig, train
+
+if TYPE_CHECKING:
+    from bertpipe.models.transformer import Transformer
+    from bertpipe.text.tokenizer import Tokenizer
 
 VALIDATION_STEPS = 4
 
@@ -47,15 +51,16 @@ def pretrain_transformer(run: StageRun) -> dict[str, Any]:
     from bertpipe.models.checkpoint import save_model
     from bertpipe.models.transformer import Transformer
     from bertpipe.models.transformer_config import TransformerConfig
-    from bertpipe.text.token_store import TokenStore
     from bertpipe.text.tokenizer import Tokenizer
+    from bertpipe.training.denoising import SENTINELS
 
     config: PretrainTransformerConfig = run.config
     tokens = run.inputs["tokenize"]
     tokenizer = Tokenizer(tokens)
     shape = TransformerConfig.preset(
         config.preset,
-        tokenizer.vocab_size,
+        # T5 names the missing spans by pieces that no text has; fine-tuning forgets them.
+        tokenizer.vocab_size + (SENTINELS if config.objective == "t5" else 0),
         encoder_layers=config.encoder_layers,
         decoder_layers=config.decoder_layers,
         width=config.width,
@@ -74,21 +79,32 @@ def pretrain_transformer(run: StageRun) -> dict[str, Any]:
     model = Transformer(shape)
     metrics: dict[str, Any] = {}
     if config.objective != "none":
-        metrics = _denoise(run, model, TokenStore(tokens / TRAIN), TokenStore(tokens / HELD_OUT))
+        metrics = _denoise(run, model, tokenizer)
     save_model(model, run.out)
     return {**metrics, "objective": config.objective, "parameters": sum(item.numel() for item in model.parameters())}
 
 
-def _denoise(run: StageRun, model: Any, store: Any, held_out: Any) -> dict[str, Any]:
+def _denoise(run: StageRun, model: Transformer, tokenizer: Tokenizer) -> dict[str, Any]:
     """Trains the model to mend damaged text."""
+    from bertpipe.text.token_store import TokenStore
     from bertpipe.training.denoising import Denoising
     from bertpipe.training.sequence_to_sequence import SequenceToSequence
 
     config: PretrainTransformerConfig = run.config
-    objective = "t5" if config.objective == "t5" else "bart"
+    objective: Literal["t5", "bart"] = "t5" if config.objective == "t5" else "bart"
+    tokens = run.inputs["tokenize"]
+    held_out = TokenStore(tokens / HELD_OUT)
 
-    def batches(source: Any, seed: int) -> Denoising:
-        return Denoising(source, objective=objective, rows=config.rows, length=config.length, seed=seed)
+    def batches(source: TokenStore, seed: int) -> Denoising:
+        return Denoising(
+            source,
+            objective=objective,
+            rows=config.rows,
+            length=config.length,
+            vocab_size=tokenizer.vocab_size,
+            special=tokenizer.special,
+            seed=seed,
+        )
 
     def recipe(steps: int) -> SequenceToSequence:
         return SequenceToSequence(
@@ -101,8 +117,14 @@ def _denoise(run: StageRun, model: Any, store: Any, held_out: Any) -> dict[str, 
             label_smoothing=0.0,
         )
 
-    validation = batches(held_out, config.seed + 1) if held_out.num_tokens else None
-    return train(run, recipe, batches(store, config.seed), validation, VALIDATION_STEPS, "pretraining")
+    return train(
+        run,
+        recipe,
+        batches(TokenStore(tokens / TRAIN), config.seed),
+        batches(held_out, config.seed + 1) if held_out.num_tokens else None,
+        VALIDATION_STEPS,
+        "pretraining",
+    )
 
 
 PRETRAIN_TRANSFORMER = Stage(
