@@ -18,7 +18,7 @@ from bertpipe.models.checkpoint import load_transformer
 from bertpipe.models.decoding import Decoding
 from bertpipe.models.sampling import write
 from bertpipe.text.sentences import split_sentences
-from bertpipe.text.tokenizer import Tokenizer
+from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
 
 SETTINGS = "generator.json"
 # Source tokens of all beams in a batch, padding included.
@@ -95,6 +95,10 @@ class Generator:
         self.tokenizer = Tokenizer(folder)
         self.model = load_transformer(folder).to(device).eval()
         self.device = torch.device(device)
+        # A published model may have vectors for more pieces than its tokenizer has.
+        if self.tokenizer.vocab_size > self.model.config.vocab_size:
+            pieces = f"it has {self.tokenizer.vocab_size:,} pieces, the model {self.model.config.vocab_size:,}"
+            raise ArtefactError(f"{tokenizer_file(folder)} is of another model", why=pieces)
 
     def source_ids(self, text: str) -> list[int]:
         """The pieces of a source's text as training saw them: all of them, however many."""
@@ -141,7 +145,7 @@ class Generator:
     def join(parts: Sequence[str]) -> str:
         """The targets of a text's stretches as one text: with spaces between, but not after a Chinese stop."""
         joined = ""
-        for part in parts:
+        for part in filter(None, parts):
             joined += part if not joined or joined[-1] in "。！？；…”」』" else f" {part}"
         return joined
 
@@ -186,7 +190,8 @@ class Generator:
             start = torch.tensor(start_ids, device=self.device).expand(len(batch), -1)
             logits = self.model(src_ids, torch.cat([start, labels[:, :-1]], dim=1), src_mask)  # (B, T, V)
             logits = logits[:, len(start_ids) - 1 :]
-            total += float(functional.cross_entropy(logits[known].double(), labels[known], reduction="sum"))
+            # A sum of many floats wants doubles, but doubles of all logits would want much memory.
+            total += float(functional.cross_entropy(logits[known], labels[known], reduction="none").double().sum())
             pieces += int(known.sum())
         return math.exp(total / pieces)
 

@@ -84,6 +84,11 @@ class TransformerConfig:
             raise ConfigError(
                 f"width = {self.width} with heads = {self.heads}", why="the heads must share the width evenly"
             )
+        if self.positions == "rotary" and self.width // self.heads % 2:
+            raise ConfigError(
+                f"width = {self.width} with heads = {self.heads}",
+                why="rotary positions turn pairs of a head's features",
+            )
         for name in ("pad_id", "start_id", "end_id", "source_prefix", "source_suffix", "first_id", "forbidden_ids"):
             value = getattr(self, name)
             for index in value if isinstance(value, tuple) else (value,):
