@@ -18,7 +18,7 @@ from bertpipe.models.checkpoint import load_transformer
 from bertpipe.models.decoding import Decoding
 from bertpipe.models.sampling import write
 from bertpipe.text.sentences import split_sentences
-from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
+from bertpipe.text.tokenizer import MODEL_FILE, Tokenizer, tokenizer_file
 
 SETTINGS = "generator.json"
 # Source tokens of all beams in a batch, padding included.
@@ -95,10 +95,10 @@ class Generator:
         self.tokenizer = Tokenizer(folder)
         self.model = load_transformer(folder).to(device).eval()
         self.device = torch.device(device)
-        # A published model may have vectors for more pieces than its tokenizer has.
-        if self.tokenizer.vocab_size > self.model.config.vocab_size:
-            pieces = f"it has {self.tokenizer.vocab_size:,} pieces, the model {self.model.config.vocab_size:,}"
-            raise ArtefactError(f"{tokenizer_file(folder)} is of another model", why=pieces)
+        file, pieces, rows = tokenizer_file(folder), self.tokenizer.vocab_size, self.model.config.vocab_size
+        # Ours have a vector for each piece; published models may have more.
+        if pieces > rows or (pieces < rows and file.name == MODEL_FILE):
+            raise ArtefactError(f"{file} is of another model", why=f"it has {pieces:,} pieces, the model {rows:,}")
 
     def source_ids(self, text: str) -> list[int]:
         """The pieces of a source's text as training saw them: all of them, however many."""

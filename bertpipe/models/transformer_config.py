@@ -146,6 +146,9 @@ class TransformerConfig:
             known = {field.name for field in fields(cls)}
             if not isinstance(values, dict) or values.pop("kind", None) != KIND or not values.keys() <= known:
                 raise ArtefactError(f"{path} is not the configuration of a Transformer of ours")
-            return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+            whole: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+            }
+            return cls(**whole)
         except (OSError, ValueError, TypeError) as error:
             raise ArtefactError(f"{path} cannot be read", why=str(error)) from error

@@ -24,9 +24,7 @@ class FeedForward(nn.Module):
         ValueError: There is no such activation.
     """
 
-    def __init__(
-        self, width: int, inner: int, dropout: float = 0.0, activation: Activation = "gelu"
-    ) -> None:
+    def __init__(self, width: int, inner: int, dropout: float = 0.0, activation: Activation = "gelu") -> None:
         super().__init__()
         self.inner = nn.Linear(width, 2 * inner if activation in GATED else inner)
         self.activation = activation_module(activation)

@@ -111,11 +111,11 @@ class SequencePairs:
             source = [*self._before, *self.store.span(start, start + kept), *self._behind]
             src_ids[row, : len(source)] = source
             src_mask[row, : len(source)] = True
-            title = [*self._first, *title[: self.max_target - len(self._first) - 1]]
+            target = [*self._first, *title[: self.max_target - len(self._first) - 1]]
             tgt_ids[row, 0] = self.start_id
-            tgt_ids[row, 1 : len(title) + 1] = title
-            labels[row, : len(title)] = title
-            labels[row, len(title)] = self.end_id
+            tgt_ids[row, 1 : len(target) + 1] = target
+            labels[row, : len(target)] = target
+            labels[row, len(target)] = self.end_id
         return SequenceBatch(*map(torch.from_numpy, (src_ids, src_mask, tgt_ids, labels)))
 
     def _batch_bounds(self) -> np.ndarray:

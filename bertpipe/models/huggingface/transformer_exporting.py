@@ -52,9 +52,7 @@ def write_transformer(
     family = family_for(config)
     theirs = their_transformer_tensors(family, config, tensors)
     write_json({"architectures": [family.architecture], **their_transformer_config(config, family)}, folder / CONFIG)
-    write_json(
-        generation_config(config, decoding or Decoding(), max_target or config.max_length), folder / GENERATION
-    )
+    write_json(generation_config(config, decoding or Decoding(), max_target or config.max_length), folder / GENERATION)
     write_tensors(theirs, folder / WEIGHTS, {"format": "pt"})
     return ExportedModel(family.architecture, sum(tensor.numel() for tensor in theirs.values()), ())
 

@@ -8,7 +8,7 @@
 | Marian     | sinusoidal | post  | no                         |
 | Pegasus    | sinusoidal | pre   | no                         |
 
-All of them have one embedding for the source, the target and the output, and a linear map with a bias wherever ours has one.
+All of them have one embedding for the source, the target and the output, and maps with a bias where ours has maps.
 """
 
 from __future__ import annotations
@@ -147,9 +147,7 @@ NO_COUNTERPART: Final[Mapping[str, str]] = MappingProxyType(
 """What a Transformer of ours does not have, by ``model_type`` of encoder-decoders that cannot be read."""
 
 
-def transformer_shape(
-    family: TransformerFamily, values: Values, path: Path, **ids: int | tuple[int, ...] | None
-) -> TransformerConfig:
+def transformer_shape(family: TransformerFamily, values: Values, path: Path, **ids: Any) -> TransformerConfig:
     """The shape of a published encoder-decoder as our configuration.
 
     Args:

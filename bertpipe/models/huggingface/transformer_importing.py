@@ -204,6 +204,7 @@ def _forbidden(generation: Values, path: Path) -> tuple[tuple[int, ...], list[An
 
 def _max_target(generation: Values, config: TransformerConfig) -> int:
     given = generation.get("max_length")
-    known = isinstance(given, int) and not isinstance(given, bool) and given > 1
+    if not isinstance(given, int) or isinstance(given, bool) or given < 2:
+        return config.max_length
     # Theirs counts the piece that a target starts with.
-    return min(given - 1, config.max_length) if known else config.max_length
+    return min(given - 1, config.max_length)

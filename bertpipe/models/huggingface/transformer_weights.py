@@ -144,7 +144,9 @@ def _drop_sinusoids(config: TransformerConfig, theirs: dict[str, Tensor], path: 
         _expect(name, table, (config.max_length, config.width), path)
         expected = sinusoidal_positions(config.max_length, config.width)[:, _halves(config.width)]
         if not torch.allclose(table, expected, atol=1e-3):
-            raise InputError(f"tensor {name} is no table of sinusoids", path=path, why="such a model learns no positions")
+            raise InputError(
+                f"tensor {name} is no table of sinusoids", path=path, why="such a model learns no positions"
+            )
 
 
 def _expect(name: str, tensor: Tensor, shape: tuple[int, ...], path: Path) -> None:
