@@ -112,7 +112,7 @@ class _Search:
         """Adds a piece to every target.
 
         Args:
-            log_probabilities: (B, N, V).
+            log_probabilities: (B, N, V), changed in place.
             end_id: The piece that ends a target.
             length_penalty: See `beam_search`.
 
@@ -120,7 +120,7 @@ class _Search:
             (B N,), the row of the caches that each new target goes on from.
         """
         sources, beams, vocabulary = log_probabilities.shape
-        totals = (self.sums[:, :, None] + log_probabilities).flatten(1)  # (B, N V)
+        totals = log_probabilities.add_(self.sums[:, :, None]).flatten(1)  # (B, N V)
         # Each target ends in one way only, so twice as many candidates as beams leave enough that go on.
         sums, places = totals.topk(min(2 * beams, totals.size(1)), dim=1)  # (B, 2N)
         parents, pieces = places // vocabulary, places % vocabulary
