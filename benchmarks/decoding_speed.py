@@ -150,8 +150,8 @@ def main() -> None:
             low, high = line["ratio_quartiles"]
             print(
                 f"{line['size']:6} {line['threads']:7} {batch:5} {beams:5} {line['ours']:12,.0f} "
-                f"{line['transformers']:13,.0f}  {line['ratio']:5.2f} ({low:.2f} to {high:.2f})  {line['cpu_ratio']:.2f}  "
-                f"{line['same_outputs']} of {batch}",
+                f"{line['transformers']:13,.0f}  {line['ratio']:5.2f} ({low:.2f} to {high:.2f})  "
+                f"{line['cpu_ratio']:.2f}  {line['same_outputs']} of {batch}",
                 flush=True,
             )
     if given.out:
