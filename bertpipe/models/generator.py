@@ -76,7 +76,7 @@ class Generator:
 
     Args:
         folder: An artefact of the step ``finetune`` of a pipeline that learns to write.
-        device: Where to compute.
+        device: Where to compute; by default on a GPU, if there is one.
 
     Attributes:
         settings: Its limits.
@@ -87,11 +87,11 @@ class Generator:
         ArtefactError: A file is missing or damaged.
     """
 
-    def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
+    def __init__(self, folder: Path, device: torch.device | str | None = None) -> None:
         self.settings = GeneratorSettings.load(folder)
         self.tokenizer = Tokenizer(folder)
-        self.model = load_transformer(folder).to(device).eval()
-        self.device = torch.device(device)
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.model = load_transformer(folder).to(self.device).eval()
 
     def source_ids(self, text: str) -> list[int]:
         """The pieces of a source as training saw them, without the end piece: all of them, however many."""
