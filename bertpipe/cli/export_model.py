@@ -31,14 +31,14 @@ Examples:
     metavar="hf|onnx FOLDER",
     type=(click.Choice(["hf", "onnx"]), str),
     required=True,
-    help="hf: for transformers, and sentence-transformers if it is a text encoder. onnx: a graph with its tokenizer.",
+    help="hf: for transformers, and sentence-transformers if it is a text encoder. onnx: a text encoder's graph.",
 )
 @click.option("--force", is_flag=True, help="Replace a model that is there.")
 def export(model: str | None, target: tuple[str, str], force: bool, pipeline: str | None, as_json: bool) -> None:
     """Write MODEL for other programs.
 
     MODEL is a folder that `bertpipe import` made, or that of a pretrain or finetune step (runs/NAME/STEP). Without it,
-    the text encoder of the pipeline is meant.
+    what the pipeline's finetune step made is meant.
     """
     if model and pipeline:
         raise click.UsageError("Name either a model or a pipeline with -p.")

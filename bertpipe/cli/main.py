@@ -21,7 +21,7 @@ from bertpipe.errors import BertpipeError
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": ("bertpipe.cli.init", "Write a commented bertpipe.toml for a folder of text."),
-    "import": ("bertpipe.cli.import_model", "Read a published BERT, to search with it or to train it further."),
+    "import": ("bertpipe.cli.import_model", "Read a published model, to use it or to train it further."),
     "run": ("bertpipe.cli.run", "Read, learn and index: bring every step up to date."),
     "search": ("bertpipe.cli.search", "Ask the index."),
     "status": ("bertpipe.cli.status", "Show which steps are fresh, and why the others are not."),

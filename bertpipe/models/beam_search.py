@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from bertpipe.models.decoding import EarlyStopping
+from bertpipe.models.forcing import force
 from bertpipe.models.repetition import forbid_repeated
 from bertpipe.models.transformer import Transformer
 
@@ -58,11 +59,11 @@ def beam_search(
     results: list[list[tuple[list[int], float]]] = [[] for _ in range(sources)]
     alive = torch.arange(sources, device=src_ids.device)
     for length in range(1, max_length + 1):
-        logits = model.step(search.newest(), cache).float()  # (B N, V)
+        log_probabilities = torch.log_softmax(model.step(search.newest(), cache).float(), dim=-1)  # (B N, V)
+        force(log_probabilities, model.config, length - 1)
         if no_repeat_ngram:
-            forbid_repeated(logits, search.written(), no_repeat_ngram)
-        log_probabilities = torch.log_softmax(logits, dim=-1).view(len(alive), beams, -1)
-        parents = search.grow(log_probabilities, model.config.end_id, length_penalty)
+            forbid_repeated(log_probabilities, search.written(), no_repeat_ngram)
+        parents = search.grow(log_probabilities.view(len(alive), beams, -1), model.config.end_id, length_penalty)
         last = length == max_length
         if last:
             search.finish_all(length_penalty)
@@ -130,7 +131,7 @@ class _Search:
         ends[:, beams:] = False
         if ends.any():
             scores = (sums / self.length**length_penalty).masked_fill(~ends, float("-inf"))
-            self._finish(self._extended(parents, pieces), scores)
+            self._finish(self._extended(parents, pieces), scores, self.length - 1)
         rows = sums.masked_fill(ended, float("-inf")).topk(beams, dim=1)
         self.sums = rows.values
         parents, pieces = parents.gather(1, rows.indices), pieces.gather(1, rows.indices)
@@ -139,7 +140,7 @@ class _Search:
 
     def finish_all(self, length_penalty: float) -> None:
         """Counts unfinished targets as they are."""
-        self._finish(self.pieces, self.sums / self.length**length_penalty)
+        self._finish(self.pieces, self.sums / self.length**length_penalty, self.length)
 
     def done(self, early_stopping: EarlyStopping, length_penalty: float) -> Tensor:
         """(B,), whether a source needs no further search."""
@@ -174,11 +175,11 @@ class _Search:
         extended[:, :, self.length] = pieces
         return extended
 
-    def _finish(self, pieces: Tensor, scores: Tensor) -> None:
-        """Keeps the best N of the finished targets and these."""
-        length = torch.full_like(scores, self.length, dtype=torch.int64)
+    def _finish(self, pieces: Tensor, scores: Tensor, length: int) -> None:
+        """Keeps the best N of the finished targets and these, which have so many pieces without the end piece."""
+        lengths = torch.full_like(scores, length, dtype=torch.int64)
         all_scores = torch.cat([self.finished_scores, scores], dim=1)
         self.finished_scores, best = all_scores.topk(self.beams, dim=1)
-        self.finished_lengths = torch.cat([self.finished_lengths, length], dim=1).gather(1, best)
+        self.finished_lengths = torch.cat([self.finished_lengths, lengths], dim=1).gather(1, best)
         rows = best[:, :, None].expand(-1, -1, pieces.size(2))
         self.finished = torch.cat([self.finished, pieces], dim=1).gather(1, rows)

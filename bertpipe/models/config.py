@@ -72,6 +72,11 @@ class BertConfig:
         for name, kinds in (("positions", Positions), ("activation", Activation), ("pooling", PoolingKind)):
             if getattr(self, name) not in get_args(kinds):
                 raise ConfigError(f"{name} = {getattr(self, name)!r}", why=f"there are {', '.join(get_args(kinds))}")
+        if self.positions == "rotary" and self.width // self.heads % 2:
+            raise ConfigError(
+                f"width = {self.width} with heads = {self.heads}",
+                why="rotary positions turn pairs of a head's features",
+            )
 
     @classmethod
     def preset(cls, name: str, vocab_size: int, **overrides: int | float | str | bool | None) -> BertConfig:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bertpipe.models.bert import Bert, initialise
-from bertpipe.nn.activation import activation_module
+from bertpipe.nn.activation import GATED, activation_module
 
 
 class MaskedLanguageHead(nn.Module):
@@ -20,7 +20,8 @@ class MaskedLanguageHead(nn.Module):
         super().__init__()
         width = bert.config.width
         self.transform = nn.Linear(width, width)
-        self.activation = activation_module(bert.config.activation)
+        # A gate would halve the width.
+        self.activation = activation_module("gelu" if bert.config.activation in GATED else bert.config.activation)
         self.norm = nn.LayerNorm(width, eps=bert.config.norm_eps)
         self.bias = nn.Parameter(torch.zeros(bert.config.vocab_size))
         initialise(self.transform)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bertpipe.models.forcing import force
 from bertpipe.models.repetition import forbid_repeated
 from bertpipe.models.transformer import Transformer
+
+# Lower ones than this differ in nothing, and logits divided by them may be infinite.
+LOWEST_TEMPERATURE = 1e-6
 
 
 @torch.inference_mode()
@@ -43,7 +47,7 @@ def write(
     """
     if not 1 <= max_length <= model.config.max_length:
         raise ValueError(f"max_length = {max_length} is not from 1 to {model.config.max_length}, the model's")
-    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
+    if not (temperature >= 0 and top_k >= 0 and 0 < top_p <= 1):
         raise ValueError("temperature and top_k are at least 0, and top_p is above 0 and at most 1")
     random = torch.Generator(src_ids.device).manual_seed(seed)
     sources = src_ids.size(0)
@@ -56,6 +60,7 @@ def write(
     lengths = torch.full((sources,), max_length, device=src_ids.device)
     for place in range(max_length):
         logits = model.step(newest, cache).float()  # (R, V)
+        force(logits, model.config, place)
         if no_repeat_ngram:
             forbid_repeated(logits, written[alive, :place], no_repeat_ngram)
         log_probabilities = torch.log_softmax(logits, dim=-1)
@@ -79,7 +84,7 @@ def _choose(logits: Tensor, temperature: float, top_k: int, top_p: float, random
     """(R, V) -> (R,), a piece for every target."""
     if temperature == 0:
         return logits.argmax(dim=-1)
-    logits, pieces = (logits / temperature).sort(dim=-1, descending=True)
+    logits, pieces = (logits / max(temperature, LOWEST_TEMPERATURE)).sort(dim=-1, descending=True)
     if top_k:
         logits, pieces = logits[:, :top_k], pieces[:, :top_k]
     probabilities = torch.softmax(logits, dim=-1)

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from torch import Tensor, nn
 from torch.nn import functional
 
-Activation = Literal["gelu", "gelu_tanh", "relu", "geglu"]
+Activation = Literal["gelu", "gelu_tanh", "relu", "silu", "geglu"]
 GATED = ("geglu",)
 """Those that take twice as many features as they give."""
 
@@ -27,7 +27,8 @@ def activation_module(name: Activation) -> nn.Module:
     Args:
         name: "gelu", exact, as BERT has it (Hendrycks and Gimpel 2016); "gelu_tanh", its approximation by a hyperbolic
             tangent in the same paper, which differs in the fourth digit; "relu", as in the original Transformer;
-            "geglu", see `GatedGelu`.
+            "silu", x times its own sigmoid, also called swish (Elfwing et al. 2017; Ramachandran et al. 2017); "geglu",
+            see `GatedGelu`.
 
     Raises:
         ValueError: There is none of this name.
@@ -38,6 +39,8 @@ def activation_module(name: Activation) -> nn.Module:
         return nn.GELU(approximate="tanh")
     if name == "relu":
         return nn.ReLU()
+    if name == "silu":
+        return nn.SiLU()
     if name == "geglu":
         return GatedGelu()
     raise ValueError(f"no activation {name!r}; there are {', '.join(get_args(Activation))}")

@@ -16,8 +16,9 @@ def sinusoidal_positions(length: int, width: int) -> Tensor:
     Returns:
         (length, D).
     """
-    position = torch.arange(length, dtype=torch.float32)[:, None]  # (length, 1)
-    rate = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)  # (ceil(D / 2),)
+    # In single precision the angles of far positions would be off by a fraction that shows in their sines.
+    position = torch.arange(length, dtype=torch.float64)[:, None]  # (length, 1)
+    rate = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)  # (ceil(D / 2),)
     table = torch.empty(length, width)
     table[:, 0::2] = torch.sin(position * rate)
     table[:, 1::2] = torch.cos(position * rate)[:, : width // 2]

@@ -13,6 +13,7 @@ from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
 
 if TYPE_CHECKING:
     from bertpipe.models.heads import BertForPretraining
+    from bertpipe.models.transformer import Transformer
 
 # All that decides the result of a step; named here, since the module that reads them loads torch.
 MODEL_FILES = ("config.json", "model.safetensors")
@@ -56,21 +57,48 @@ def load_model(run: StageRun, tokenizer: Path) -> BertForPretraining:
     """
     from bertpipe.models.imported import load_imported
 
-    folder = run.path(run.config.imported)
-    own = tokenizer_file(folder)
-    if own.read_bytes() != tokenizer.read_bytes():
-        raise ConfigError(
-            f"pretrain.imported = {run.config.imported!r} has another tokenizer than the documents were encoded with",
-            hint=f"Set tokenize.imported = {run.config.imported!r}.",
-        )
+    folder = _same_tokenizer(run, tokenizer)
     model, missing = load_imported(folder)
-    pieces, rows = Tokenizer(own).vocab_size, model.bert.config.vocab_size
-    if pieces > rows:
-        raise ArtefactError(f"{own} is of another model", why=f"it has {pieces} pieces, the model {rows} vectors")
+    _check_size(tokenizer, model.bert.config.vocab_size)
     if missing and run.config.steps != 0:
         heads = " and ".join(HEADS[head] for head in sorted(missing))
         run.progress.note(f"the imported model has no head for {heads}: a new one learns from the beginning")
     return model
+
+
+def load_transformer_model(run: StageRun, tokenizer: Path) -> Transformer:
+    """Loads the imported encoder-decoder that a config names.
+
+    Args:
+        run: Its config has the field ``imported``.
+        tokenizer: The tokenizer that the documents were encoded with.
+
+    Raises:
+        ArtefactError: The model is damaged, or no encoder-decoder.
+        ConfigError: The documents were encoded with another tokenizer.
+    """
+    from bertpipe.models.checkpoint import load_transformer
+
+    model = load_transformer(_same_tokenizer(run, tokenizer))
+    _check_size(tokenizer, model.config.vocab_size)
+    return model
+
+
+def _same_tokenizer(run: StageRun, tokenizer: Path) -> Path:
+    """The imported model's folder, if it has the tokenizer that the documents were encoded with."""
+    folder = run.path(run.config.imported)
+    if tokenizer_file(folder).read_bytes() != tokenizer.read_bytes():
+        raise ConfigError(
+            f"pretrain.imported = {run.config.imported!r} has another tokenizer than the documents were encoded with",
+            hint=f"Set tokenize.imported = {run.config.imported!r}.",
+        )
+    return folder
+
+
+def _check_size(tokenizer: Path, rows: int) -> None:
+    pieces = Tokenizer(tokenizer).vocab_size
+    if pieces > rows:
+        raise ArtefactError(f"{tokenizer} is of another model", why=f"it has {pieces} pieces, the model {rows} vectors")
 
 
 def refuse_keys(given: Collection[str], keys: Collection[str], thing: str) -> None:

@@ -24,14 +24,16 @@ class SavedModel:
     """A model in a folder.
 
     Attributes:
-        kind: Who made it; "finetune" is a text encoder, "imported" can serve as one.
+        kind: Who made it; of the BERTs, "finetune" is a text encoder, "imported" can serve as one.
         folder: Where its shape and weights lie.
         tokenizer: Its ``tokenizer.json`` or ``tokenizer.model``.
+        writes: It is an encoder-decoder, not a BERT.
     """
 
     kind: Literal["pretrain", "finetune", "imported"]
     folder: Path
     tokenizer: Path
+    writes: bool = False
 
     @classmethod
     def open(cls, folder: Path) -> SavedModel:
@@ -45,10 +47,12 @@ class SavedModel:
         if not (folder / MANIFEST).is_file():
             if not (folder / "config.json").is_file():
                 raise ArtefactError(f"{folder} holds no model", hint=WHAT)
-            return cls("imported", folder, tokenizer_file(folder))
+            return cls("imported", folder, tokenizer_file(folder), writes=_writes(folder))
         artefact = Artefact.open(folder)
         stage = artefact.manifest.stage
         if stage == "finetune":
+            if _writes(folder):
+                return cls("finetune", folder, tokenizer_file(folder), writes=True)
             if not (folder / ENCODER).is_dir():
                 raise ArtefactError(f"{folder} holds no text encoder", why="it was trained for another task", hint=WHAT)
             return cls("finetune", folder, tokenizer_file(folder / ENCODER))
@@ -59,7 +63,7 @@ class SavedModel:
                     f"{folder} was trained with another tokenizer than {tokens.folder} holds now",
                     hint="`bertpipe run` brings both up to date",
                 )
-            return cls("pretrain", folder, tokenizer_file(tokens.folder))
+            return cls("pretrain", folder, tokenizer_file(tokens.folder), writes=_writes(folder))
         raise ArtefactError(f"{folder} holds no model", why=f"it is of the step {stage}", hint=WHAT)
 
     def to_transformers(self, destination: Path) -> ExportedModel:
@@ -71,6 +75,8 @@ class SavedModel:
         Raises:
             BertpipeError: It is damaged, or no class of transformers computes the same.
         """
+        if self.writes:
+            return self._transformer_to_transformers(destination)
         from bertpipe.models.checkpoint import load_encoder, load_pretrained
         from bertpipe.models.huggingface.exporting import export_model
         from bertpipe.models.imported import ImportedPooling, imported_tensors
@@ -98,6 +104,8 @@ class SavedModel:
         Raises:
             ArtefactError: It is damaged, or no text encoder.
         """
+        if self.writes:
+            raise ArtefactError(f"{self.folder} is no text encoder", why="it writes; only text encoders become graphs")
         if self.kind == "finetune":
             shutil.copytree(self.folder / ENCODER, destination, dirs_exist_ok=True)
             return
@@ -120,6 +128,15 @@ class SavedModel:
         shutil.copyfile(self.tokenizer, destination / self.tokenizer.name)
         EncoderSettings(config.width, query_tokens=longest, passage_tokens=longest).save(destination)
 
+    def _transformer_to_transformers(self, destination: Path) -> ExportedModel:
+        from bertpipe.models.checkpoint import load_transformer
+        from bertpipe.models.generator import SETTINGS, GeneratorSettings
+        from bertpipe.models.huggingface.transformer_exporting import export_transformer
+
+        model = load_transformer(self.folder)
+        settings = GeneratorSettings.load(self.folder) if (self.folder / SETTINGS).is_file() else None
+        return export_transformer(model.config, model.state_dict(), self.tokenizer, destination, settings=settings)
+
     def _passage_tokens(self) -> int:
         from bertpipe.retrieval.encoder import SETTINGS
 
@@ -128,3 +145,14 @@ class SavedModel:
             return int(json.loads(path.read_text(encoding="utf-8"))["passage_tokens"])
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ArtefactError(f"{path} cannot be read", why=str(error)) from error
+
+
+def _writes(folder: Path) -> bool:
+    """Whether a folder's ``config.json`` is that of an encoder-decoder."""
+    from bertpipe.models.transformer_config import KIND
+
+    try:
+        values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtefactError(f"{folder / 'config.json'} cannot be read", why=str(error)) from error
+    return isinstance(values, dict) and values.get("kind") == KIND

@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 
 SETTINGS = "tokenizer_config.json"
 WORDS, PIECES, MERGES, ADDED = "vocab.txt", "vocab.json", "merges.txt", "added_tokens.json"
-SENTENCEPIECE = ("sentencepiece.bpe.model", "spiece.model", "spm.model", MODEL_FILE)
+SENTENCEPIECE = ("sentencepiece.bpe.model", "spiece.model", "spm.model", "source.spm", MODEL_FILE)
 
 
-def import_tokenizer(source: Path, destination: Path) -> Tokenizer:
+def import_tokenizer(source: Path, destination: Path, *, of_bert: bool = True) -> Tokenizer:
     """Reads a published tokenizer.
 
     Args:
         source: A folder with ``tokenizer.json``, or with ``vocab.txt`` (WordPiece), or with ``vocab.json`` and
             ``merges.txt`` (byte-level BPE); ``tokenizer_config.json`` counts if it is there.
         destination: Folder to write ``tokenizer.json`` to; created if need be.
+        of_bert: Whether its model is a BERT, which needs pieces that begin a text and hide a word.
 
     Returns:
         The tokenizer that was written.
@@ -56,18 +57,39 @@ def import_tokenizer(source: Path, destination: Path) -> Tokenizer:
     if max(made.get_vocab().values()) != made.get_vocab_size() - 1:
         raise InputError("its pieces are not numbered one after the other", path=path)
     try:
-        special_ids(made, path)
+        special = special_ids(made, path)
     except ArtefactError as error:
         raise InputError(str(error.what), why=error.why) from error
+    if of_bert and special.missing:
+        lacking = " and no piece ".join(" or ".join(NAMES[role]) for role in special.missing)
+        raise InputError(f"it has no piece {lacking}", path=path, why="it is not the tokenizer of a BERT")
     destination.mkdir(parents=True, exist_ok=True)
     made.save(str(destination / JSON_FILE))
     return Tokenizer(destination / JSON_FILE)
 
 
-def export_tokenizer(model: Path, destination: Path, *, max_length: int) -> None:
+def text_frame(path: Path) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The ids that a published tokenizer puts in front of a text and behind it.
+
+    Args:
+        path: A ``tokenizer.json``.
+
+    Raises:
+        ArtefactError: It is damaged.
+        ConfigError: The ``tokenizers`` library is not installed.
+    """
+    encoding = read_json(path).encode("a")
+    special = encoding.special_tokens_mask
+    text = [place for place, is_special in enumerate(special) if not is_special]
+    start, end = (text[0], text[-1] + 1) if text else (len(special), len(special))
+    return tuple(encoding.ids[:start]), tuple(encoding.ids[end:])
+
+
+def export_tokenizer(model: Path, destination: Path, *, max_length: int, of_bert: bool = True) -> None:
     """Writes a tokenizer for ``transformers.AutoTokenizer``, with the same ids for the same text.
 
-    It puts ``[CLS] a [SEP]`` or ``[CLS] a [SEP] b [SEP]`` around texts and pads on the right. Other than ours, it takes
+    It puts ``[CLS] a [SEP]`` or ``[CLS] a [SEP] b [SEP]`` around texts, or ``a [SEP]`` for an encoder-decoder, unless
+    it was published with another frame, and pads on the right. Other than ours, it takes
     a special piece's name in a text for the piece, as `transformers` does for every model: ``a [MASK] b`` has a mask in
     it, unless ``split_special_tokens=True``. Lone surrogates are an error there.
 
@@ -75,6 +97,7 @@ def export_tokenizer(model: Path, destination: Path, *, max_length: int) -> None
         model: A ``tokenizer.model`` of ours, a ``tokenizer.json``, or a folder with one of them.
         destination: Folder to write ``tokenizer.json`` and ``tokenizer_config.json`` to; created if need be.
         max_length: Tokens that the model reads, special pieces included.
+        of_bert: Whether it is a BERT's; else an encoder-decoder's.
 
     Raises:
         ArtefactError: The tokenizer is missing or damaged.
@@ -85,8 +108,13 @@ def export_tokenizer(model: Path, destination: Path, *, max_length: int) -> None
     special = Tokenizer(path).special
     made = read_json(path) if path.suffix == ".json" else unigram_json(path.read_bytes())
     if made.post_processor is None:
-        made.post_processor = _sequences(made, special)
-    names = {f"{role}_token": made.id_to_token(getattr(special, role)) for role in NAMES}
+        made.post_processor = _sequences(made, special) if of_bert else _sources(made, special)
+    roles = [role for role in NAMES if role not in special.missing]
+    names = {f"{role}_token": made.id_to_token(getattr(special, role)) for role in roles}
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    if not of_bert:
+        names["eos_token"] = names["sep_token"]
+        inputs.remove("token_type_ids")
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         **names,
@@ -94,7 +122,7 @@ def export_tokenizer(model: Path, destination: Path, *, max_length: int) -> None
         "padding_side": "right",
         "truncation_side": "right",
         "clean_up_tokenization_spaces": False,
-        "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
+        "model_input_names": inputs,
     }
     destination.mkdir(parents=True, exist_ok=True)
     made.save(str(destination / JSON_FILE))
@@ -199,17 +227,29 @@ def _sequences(made: tokenizers.Tokenizer, special: SpecialIds) -> Any:
     )
 
 
+def _sources(made: tokenizers.Tokenizer, special: SpecialIds) -> Any:
+    """``a [SEP]``, as sources and targets end."""
+    from tokenizers.processors import TemplateProcessing
+
+    sep = made.id_to_token(special.sep)
+    return TemplateProcessing(single=f"$A {sep}", pair=f"$A $B {sep}", special_tokens=[(sep, special.sep)])
+
+
 def _nothing(source: Path) -> InputError:
     lonely = next((name for name in SENTENCEPIECE if (source / name).is_file()), None)
     if lonely is None:
         return InputError(
             "there is no tokenizer", path=source, hint=f"Expected {JSON_FILE}, {WORDS}, or {PIECES} and {MERGES}."
         )
+    # transformers itself reads Marian's without the tokenizers library.
+    writes = lonely != "source.spm"
     return InputError(
         f"{lonely} cannot be read without a {JSON_FILE}",
         path=source,
         why="a SentencePiece file does not say how the model numbers its pieces",
-        hint="transformers writes one: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER).",
+        hint="transformers writes one: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)."
+        if writes
+        else f"Some Marian models are published with one beside the .spm files; look for a {JSON_FILE} of this model.",
     )
 
 

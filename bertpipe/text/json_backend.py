@@ -22,6 +22,8 @@ NAMES = {
     "sep": ("[SEP]", "</s>"),
     "mask": ("[MASK]", "<mask>"),
 }
+# A tokenizer of an encoder-decoder may lack these; what stands in their place.
+STAND_INS = {"cls": "sep", "mask": "unk"}
 # Pieces in reserve: BERT's, and RoBERTa's.
 RESERVES = ("[unused{}]", "madeupword{:04d}")
 
@@ -36,7 +38,7 @@ class JsonBackend:
         special: Ids of the special pieces.
 
     Raises:
-        ArtefactError: The file is not such a tokenizer, or has no special pieces that a BERT needs.
+        ArtefactError: The file is not such a tokenizer, or has no piece for padding, the unknown or the end.
         ConfigError: The library is not installed.
     """
 
@@ -128,20 +130,25 @@ def special_ids(tokenizer: tokenizers.Tokenizer, path: Path) -> SpecialIds:
         path: Its file, for the error.
 
     Raises:
-        ArtefactError: One is missing.
+        ArtefactError: The one for padding, the unknown or the end is missing.
     """
     special = {token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special}
     found: dict[str, int] = {}
+    missing = []
     for role, names in NAMES.items():
         # A vocabulary may hold both: MPNet has "[UNK]" for text, and an "<unk>" of RoBERTa's.
         own = getattr(tokenizer.model, "unk_token", None) if role == "unk" else None
         known = [name for name in (own, *names) if name is not None and tokenizer.token_to_id(name) is not None]
         known.sort(key=lambda name: (name != own, name not in special))
         index = tokenizer.token_to_id(known[0]) if known else None
-        if index is None:
-            raise ArtefactError(f"{path} has no piece {' or '.join(names)}", why="it is not the tokenizer of a BERT")
-        found[role] = index
-    return SpecialIds(**found, unused=_reserved(tokenizer))
+        if index is not None:
+            found[role] = index
+        elif role in STAND_INS:
+            missing.append(role)
+        else:
+            raise ArtefactError(f"{path} has no piece {' or '.join(names)}", why="models need one")
+    found |= {role: found[STAND_INS[role]] for role in missing}
+    return SpecialIds(**found, missing=tuple(missing), unused=_reserved(tokenizer))
 
 
 def _keep_apart(tokenizer: tokenizers.Tokenizer, names: list[str]) -> None:

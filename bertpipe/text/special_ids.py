@@ -17,6 +17,7 @@ class SpecialIds:
         cls: Begins a sequence.
         sep: Ends a segment.
         mask: Hides a piece that is to be guessed.
+        missing: Which of these the tokenizer does not have, by name; another stands in its place.
         unused: Pieces that a vocabulary keeps in reserve, such as BERT's ``[unused1]``. No model was trained on them.
     """
 
@@ -25,6 +26,7 @@ class SpecialIds:
     cls: int
     sep: int
     mask: int
+    missing: tuple[str, ...] = ()
     unused: tuple[int, ...] = ()
 
     @property

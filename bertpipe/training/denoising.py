@@ -47,6 +47,10 @@ class Denoising:
         vocab_size: V, the tokenizer's; the model needs `SENTINELS` more for ``t5``.
         special: The special pieces.
         seed: Of the order and of all choices.
+        start_id: What the decoder reads first, if not ``[CLS]``.
+        source_prefix: Pieces in front of a source.
+        source_suffix: Pieces behind the end of a source.
+        first_id: The first piece of every target, if there is such a one.
 
     Raises:
         ValueError: ``length`` is too short.
@@ -62,6 +66,10 @@ class Denoising:
         vocab_size: int,
         special: SpecialIds,
         seed: int,
+        start_id: int | None = None,
+        source_prefix: Sequence[int] = (),
+        source_suffix: Sequence[int] = (),
+        first_id: int | None = None,
     ) -> None:
         if length < SHORTEST:
             raise ValueError(f"a length of {length} leaves no room for a text; take {SHORTEST} or more")
@@ -71,6 +79,11 @@ class Denoising:
         self.length = length
         self.special = special
         self.seed = seed
+        self._start = [special.cls if start_id is None else start_id]
+        self._first = [] if first_id is None else [first_id]
+        self._before, self._behind = list(source_prefix), [special.sep, *source_suffix]
+        around = max(len(self._before) + len(self._behind), len(self._first) + 1)
+        self._room = length - around
         self._sentinels = vocab_size + np.arange(SENTINELS)
 
     def batch(self, step: int) -> SequenceBatch:
@@ -81,18 +94,19 @@ class Denoising:
         """
         rng = generator(self.seed, "denoising", step)
         pairs = [self._pair(step * self.rows + row, rng) for row in range(self.rows)]
-        start, end = np.array([self.special.cls]), np.array([self.special.sep])
-        src_ids = _padded([np.concatenate([source, end]) for source, _ in pairs], self.special.pad)
-        lengths = np.array([len(source) + 1 for source, _ in pairs])
-        tgt_ids = _padded([np.concatenate([start, target]) for _, target in pairs], self.special.pad)
-        labels = _padded([np.concatenate([target, end]) for _, target in pairs], IGNORED)
+        sources = [np.array([*self._before, *source, *self._behind]) for source, _ in pairs]
+        targets = [np.array([*self._first, *target]) for _, target in pairs]
+        src_ids = _padded(sources, self.special.pad)
+        lengths = np.array([len(source) for source in sources])
+        tgt_ids = _padded([np.array([*self._start, *target]) for target in targets], self.special.pad)
+        labels = _padded([np.array([*target, self.special.sep]) for target in targets], IGNORED)
         src_mask = np.arange(src_ids.shape[1]) < lengths[:, None]
         return SequenceBatch(*map(torch.from_numpy, (src_ids, src_mask, tgt_ids, labels)))
 
     def _pair(self, counter: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """A source and its target, without their ends."""
         position = visit(counter, self.store.num_tokens, self.seed)
-        bounds = sentence_run(self.store, position, self.length - 1, rng)
+        bounds = sentence_run(self.store, position, self._room, rng)
         sentences = [self.store.span(start, stop).astype(np.int64) for start, stop in pairwise(bounds)]
         text = np.concatenate(sentences)
         if self.objective == "t5":

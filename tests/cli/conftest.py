@@ -107,6 +107,7 @@ class CommandLine:
 def folder(tmp_path, monkeypatch):
     fake = types.ModuleType("bertpipe.stages")
     fake.STAGES = STAGES
+    fake.stages_of = lambda path: STAGES
     monkeypatch.setitem(sys.modules, "bertpipe.stages", fake)
     monkeypatch.delenv("BERTPIPE_PIPELINE", raising=False)
     monkeypatch.chdir(tmp_path)

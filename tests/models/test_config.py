@@ -13,6 +13,8 @@ def test_presets_can_be_changed_in_parts():
 def test_impossible_shapes_are_refused():
     with pytest.raises(ConfigError, match="heads must share the width"):
         BertConfig(100, width=30, heads=4)
+    with pytest.raises(ConfigError, match="rotary positions turn pairs"):
+        BertConfig(100, width=36, heads=4, positions="rotary")
     with pytest.raises(ConfigError, match="Choose one of tiny"):
         BertConfig.preset("huge", 100)
     with pytest.raises(ConfigError, match="vocab_size = 0"):

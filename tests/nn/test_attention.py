@@ -57,3 +57,49 @@ def test_a_masked_key_has_no_influence(attention):
 def test_heads_must_divide_the_width():
     with pytest.raises(ValueError, match="5 heads do not divide a width of 32"):
         MultiHeadAttention(32, 5)
+
+
+def test_causal_attention_agrees_with_a_mask(attention):
+    x = torch.randn(2, 6, 32)
+    mask = torch.ones(6, 6, dtype=torch.bool).tril()
+    torch.testing.assert_close(attention(x, causal=True), attention(x, mask=mask), atol=1e-6, rtol=0)
+
+
+def test_keys_and_values_computed_before_come_to_the_same(attention):
+    x, memory = torch.randn(2, 5, 32), torch.randn(2, 9, 32)
+    key, value = attention.keys_values(memory)
+    assert key.shape == value.shape == (2, 4, 9, 8)
+    torch.testing.assert_close(attention.attend(x, key, value), attention(x, memory))
+
+
+@pytest.mark.parametrize(("causal", "padded"), [(False, False), (False, True), (True, False)])
+def test_training_in_bfloat16_is_near_full_precision(attention, causal, padded):
+    """With gradients a CPU takes another path, of the formula instead of the fused kernel."""
+    x = torch.randn(2, 6, 32)
+    mask = torch.tensor([[True] * 6, [True] * 4 + [False] * 2])[:, None, None, :] if padded else None
+
+    def outcome(enabled):
+        attention.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            out = attention(x, mask=mask, causal=causal)
+        out.float().square().sum().backward()
+        return out.detach(), attention.key.weight.grad.clone(), attention.value.weight.grad.clone()
+
+    attention.train()  # with no dropout that changes nothing but the path
+    full, narrow = outcome(False), outcome(True)
+    assert narrow[0].dtype == torch.bfloat16
+    for expected, got in zip(full, narrow, strict=True):
+        assert (got.float() - expected).norm() < 0.02 * expected.norm()
+
+
+def test_the_path_in_bfloat16_is_the_fused_kernel_again_without_gradients(attention, monkeypatch):
+    def forbidden(*arguments):
+        raise AssertionError("the formula was used")
+
+    monkeypatch.setattr("bertpipe.nn.attention.reference_attention", forbidden)
+    x = torch.randn(2, 6, 32)
+    with torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad():
+            attention(x, causal=True)
+        with pytest.raises(AssertionError, match="the formula was used"):
+            attention(x, causal=True)

@@ -23,10 +23,15 @@ from bertpipe.models.config import BertConfig
 from bertpipe.models.huggingface import names
 from bertpipe.models.huggingface.names import is_of_body, their_names
 from bertpipe.models.huggingface.weights import flip_classes
-from bertpipe.nn.activation import Activation
+from bertpipe.nn.activation import GATED, Activation
 from bertpipe.nn.positions import Rotary, rotary_rates, sinusoidal_positions
 
-_ACTIVATIONS: Final[Mapping[Activation, str]] = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "relu": "relu"}
+_ACTIVATIONS: Final[Mapping[Activation, str]] = {
+    "gelu": "gelu",
+    "gelu_tanh": "gelu_pytorch_tanh",
+    "relu": "relu",
+    "silu": "silu",
+}
 _SEGMENTS: Final = "bert.segment_embedding.weight"
 _POSITIONS: Final = "bert.position_embedding.weight"
 _TOKENS: Final = "bert.token_embedding.weight"
@@ -74,6 +79,11 @@ def counterpart_of(config: BertConfig) -> Counterpart:
         found = ESM if config.norm_first else ROFORMER
     else:
         found = ROBERTA_PRE_NORM if config.norm_first else BERT
+    if config.activation in GATED:
+        raise ConfigError(
+            f"no class of transformers computes what this model computes: activation = {config.activation!r}",
+            why="its BERTs with gates are of another layout",
+        )
     if config.activation != "gelu" and config.norm_first:
         raise ConfigError(
             f"no class of transformers computes what this model computes: activation = {config.activation!r}",

@@ -11,9 +11,8 @@ from typing import Any, Final
 from bertpipe.errors import ConfigError, InputError
 from bertpipe.models.config import BertConfig
 from bertpipe.models.huggingface import names
+from bertpipe.models.huggingface.transformer_family import NO_COUNTERPART, TRANSFORMER_FAMILIES, Values
 from bertpipe.nn.activation import Activation
-
-Values = Mapping[str, Any]
 
 _GELU: Final[Mapping[str, Activation]] = MappingProxyType({"gelu": "gelu"})
 _ACTIVATIONS: Final[Mapping[str, Activation]] = MappingProxyType(
@@ -135,9 +134,16 @@ def family_of(values: Values, path: Path) -> Family:
         InputError: It is of a family that cannot be read, or does not say.
     """
     kind = values.get("model_type")
-    readable = f"What can be read: {', '.join(FAMILIES)}."
+    readable = f"What can be read: {', '.join([*FAMILIES, *TRANSFORMER_FAMILIES])}."
     if not isinstance(kind, str):
         raise InputError("the model's family is not given", path=path, why="there is no model_type", hint=readable)
+    if kind in NO_COUNTERPART:
+        raise InputError(
+            f"a model of the family {kind!r} cannot be read",
+            path=path,
+            why=f"our Transformer has no counterpart of {NO_COUNTERPART[kind]}",
+            hint=readable,
+        )
     if kind not in FAMILIES:
         raise InputError(f"a model of the family {kind!r} cannot be read", path=path, hint=readable)
     return FAMILIES[kind]

@@ -13,6 +13,7 @@ WEIGHTS: Final = "model.safetensors"
 WEIGHTS_INDEX: Final = "model.safetensors.index.json"
 PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json", "*.pt", "*.pth", "*.ckpt", "pytorch_model-*.bin")
 OTHER_WEIGHTS: Final = ("tf_model.h5", "flax_model.msgpack", "*.gguf", "model.onnx")
+GENERATION: Final = "generation_config.json"
 TOKENIZER_FACTS: Final = "tokenizer_config.json"
 MODULES: Final = "modules.json"
 SENTENCE_LENGTH: Final = "sentence_bert_config.json"

@@ -1,4 +1,4 @@
-"""What transformers calls the parts of a BERT, family by family.
+"""What transformers calls the parts of a model, family by family.
 
 Every table goes from our name of a module to theirs; ``{}`` stands for the number of a layer. Names of the body stand
 without the prefix (``bert.``) that they carry in a model with a head.
@@ -43,6 +43,8 @@ _ROBERTA_MASKED_LANGUAGE: Final = {
     "masked_language.transform": "lm_head.dense",
     "masked_language.norm": "lm_head.layer_norm",
 }
+
+_PROJECTIONS: Final = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}
 
 # Devlin et al. 2019.
 BERT: Final = MappingProxyType(
@@ -104,7 +106,34 @@ ESM: Final = MappingProxyType(
     }
 )
 
-_LAYER: Final = re.compile(r"(?<=^bert\.layers\.)\d+")
+_TRANSFORMER_LAYER: Final = {
+    **{f"attention.{ours}": f"self_attn.{theirs}" for ours, theirs in _PROJECTIONS.items()},
+    "attention_norm": "self_attn_layer_norm",
+    "feed_forward.inner": "fc1",
+    "feed_forward.output": "fc2",
+    "feed_forward_norm": "final_layer_norm",
+}
+_CROSS_ATTENTION: Final = {
+    **{f"cross_attention.{ours}": f"encoder_attn.{theirs}" for ours, theirs in _PROJECTIONS.items()},
+    "cross_attention_norm": "encoder_attn_layer_norm",
+}
+_STACKS: Final = {"encoder": _TRANSFORMER_LAYER, "decoder": {**_TRANSFORMER_LAYER, **_CROSS_ATTENTION}}
+# Lewis et al. 2020; and all that grew from BART's code: mBART, Marian, Pegasus, Blenderbot.
+TRANSFORMER: Final = MappingProxyType(
+    {
+        "token_embedding": "shared",
+        **{f"{stack}.position_embedding": f"{stack}.embed_positions" for stack in _STACKS},
+        **{f"{stack}.embedding_norm": f"{stack}.layernorm_embedding" for stack in _STACKS},
+        **{f"{stack}.final_norm": f"{stack}.layer_norm" for stack in _STACKS},
+        **{
+            f"{stack}.layers.{{}}.{ours}": f"{stack}.layers.{{}}.{theirs}"
+            for stack, layer in _STACKS.items()
+            for ours, theirs in layer.items()
+        },
+    }
+)
+
+_LAYER: Final = re.compile(r"(?<=\blayers\.)\d+")
 
 
 def their_names(table: Mapping[str, str], tensors: Iterable[str]) -> dict[str, str]:

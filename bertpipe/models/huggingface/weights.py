@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -69,15 +69,15 @@ def our_tensors(
     """
     theirs = {_plain(name, family.prefix): tensor for name, tensor in found.items()}
     found.clear()
-    _untie(family, theirs, path)
+    untie(family.tied, theirs, path)
     shapes = expected_shapes(config)
     first, segments = family.first_position(values), family.segments(values)
     shapes["bert.position_embedding.weight"] = (config.max_length + first, config.width)
     shapes["bert.segment_embedding.weight"] = (segments, config.width)
     named = their_names(family.names, shapes)
     wanted = {name for ours, name in named.items() if not _is_left_out(ours, named, theirs)}
-    _refuse(f"{{}} missing of the {len(wanted)} of such a model", wanted - theirs.keys(), path)
-    _refuse("{} not part of such a model", theirs.keys() - wanted, path, hint=_about_heads(theirs.keys() - wanted))
+    refuse(f"{{}} missing of the {len(wanted)} of such a model", wanted - theirs.keys(), path)
+    refuse("{} not part of such a model", theirs.keys() - wanted, path, hint=_about_heads(theirs.keys() - wanted))
     for ours, name in named.items():
         if name in theirs and tuple(theirs[name].shape) != shapes[ours]:
             raise InputError(
@@ -144,14 +144,23 @@ def _plain(name: str, prefix: str) -> str:
     return name
 
 
-def _untie(family: Family, tensors: dict[str, Tensor], path: Path) -> None:
-    """Removes second copies of tied tensors."""
-    for copy, original in family.tied.items():
+def untie(tied: Mapping[str, str], tensors: dict[str, Tensor], path: Path) -> None:
+    """Removes second copies of tied tensors.
+
+    Args:
+        tied: A tensor that must equal another, by their names.
+        tensors: By their names; changed in place.
+        path: Where they were, for messages.
+
+    Raises:
+        InputError: Two are not equal.
+    """
+    for copy, original in tied.items():
         if copy not in tensors:
             continue
         tensor = tensors.pop(copy)
         if not torch.equal(tensors.setdefault(original, tensor), tensor):
-            raise InputError(f"{copy} differs from {original}", path=path, why="in our BERT they are one tensor")
+            raise InputError(f"{copy} differs from {original}", path=path, why="in ours they are one tensor")
 
 
 def _is_left_out(ours: str, named: dict[str, str], theirs: dict[str, Tensor]) -> bool:
@@ -164,7 +173,18 @@ def _is_left_out(ours: str, named: dict[str, str], theirs: dict[str, Tensor]) ->
     return False
 
 
-def _refuse(what: str, names: Iterable[str], path: Path, hint: str = "") -> None:
+def refuse(what: str, names: Iterable[str], path: Path, hint: str = "") -> None:
+    """Raises an error about tensors, if there are any.
+
+    Args:
+        what: The error, with ``{}`` for their number.
+        names: The tensors.
+        path: Where they were.
+        hint: What to do.
+
+    Raises:
+        InputError: There are some.
+    """
     ordered = sorted(names)
     if ordered:
         shown = ", ".join(ordered[:SHOWN]) + (" ..." if len(ordered) > SHOWN else "")

@@ -1,1 +1,0 @@
-"""The command line: reads flags, draws tables and bars, and computes nothing."""

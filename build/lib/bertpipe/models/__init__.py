@@ -1,1 +1,0 @@
-"""BERT, its heads and the text encoder: shapes, weights on disk, export."""

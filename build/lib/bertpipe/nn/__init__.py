@@ -1,1 +1,0 @@
-"""Attention, layers, positions, packing, pooling: tensors in, tensors out."""

@@ -1,1 +1,0 @@
-"""Passages, vectors, words, fusion, the index and its report; no torch on the way to a hit."""

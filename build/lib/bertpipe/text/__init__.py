@@ -1,1 +1,0 @@
-"""Readers, sentences, passages and the tokenizer."""

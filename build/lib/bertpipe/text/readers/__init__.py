@@ -1,1 +1,0 @@
-"""Where documents come from: one reader a source, one small file a format."""

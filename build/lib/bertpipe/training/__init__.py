@@ -1,1 +1,0 @@
-"""Lightning modules, batches, budgets and resuming."""

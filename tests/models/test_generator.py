@@ -1,0 +1,235 @@
+import json
+import math
+import random
+import shutil
+
+import pytest
+import torch
+from torch.nn import functional
+
+from bertpipe.errors import ArtefactError, InputError
+from bertpipe.models import generator as module
+from bertpipe.models.checkpoint import save_model
+from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, TRANSLATION, Decoding
+from bertpipe.models.generator import Generator, GeneratorSettings
+from bertpipe.models.transformer import Transformer
+from bertpipe.models.transformer_config import TransformerConfig
+from bertpipe.text.tokenizer import Tokenizer, train_tokenizer
+
+WORDS = ("the", "one", "red", "green", "small", "old", "dog", "cat", "bird", "tree", "sees", "finds", "near", "slowly")
+
+
+def sentence(rng, count):
+    return " ".join(rng.choices(WORDS, k=count)).capitalize() + "."
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """A generator of random weights whose targets end early or late."""
+    folder = tmp_path_factory.mktemp("generator")
+    rng = random.Random(0)
+    lines = [sentence(rng, rng.randint(2, 12)) for _ in range(300)] + ["天空是蓝色的。", "我们去看大海。"] * 20
+    train_tokenizer(lines, folder / "tokenizer.model", 400)
+    torch.manual_seed(0)
+    shape = {"width": 32, "encoder_layers": 1, "decoder_layers": 1, "heads": 2, "inner": 32, "max_length": 60}
+    vocabulary = Tokenizer(folder / "tokenizer.model").vocab_size
+    model = Transformer(TransformerConfig(vocab_size=vocabulary, output_bias=True, **shape))
+    with torch.no_grad():
+        model.decoder.final_norm.weight.mul_(2)
+        model.decoder.layers[0].cross_attention.output.weight.mul_(20)  # so that targets depend on their sources
+        model.output_bias.normal_(std=0.5)
+        model.output_bias[model.config.end_id] += 6
+    save_model(model, folder)
+    GeneratorSettings(TRANSLATION, max_source=20, max_target=12).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def generator(folder):
+    return Generator(folder)
+
+
+def texts(count, longest=9):
+    rng = random.Random(1)
+    return [sentence(rng, rng.randint(1, longest)) for _ in range(count)]
+
+
+def test_settings_round_trip(tmp_path):
+    settings = GeneratorSettings(SUMMARIZATION, 400, 64)
+    settings.save(tmp_path)
+    assert GeneratorSettings.load(tmp_path) == settings
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"task": "translation"}', '{"taste": 1}'])
+def test_damaged_settings(tmp_path, text):
+    (tmp_path / "generator.json").write_text(text)
+    with pytest.raises(ArtefactError, match=r"generator\.json"):
+        GeneratorSettings.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["generator.json", "tokenizer.model", "config.json", "model.safetensors"])
+def test_every_file_is_needed(folder, tmp_path, name):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    (copy / name).write_bytes((copy / name).read_bytes()[:50])
+    with pytest.raises(ArtefactError, match=name):
+        Generator(copy)
+    (copy / name).unlink()
+    with pytest.raises(ArtefactError, match=name):
+        Generator(copy)
+
+
+def test_a_tokenizer_of_another_model_is_refused(folder, tmp_path):
+    """The embedding has a row for each piece: with other pieces, ids would be out of range or mean other words."""
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    train_tokenizer(["A quick brown fox jumps over the lazy dog."] * 50, copy / "tokenizer.model", 330)
+    with pytest.raises(ArtefactError, match=r"tokenizer\.model"):
+        Generator(copy)
+
+
+def test_a_source_is_read_as_in_training(generator):
+    """Sentence by sentence, as `tokenize` writes documents."""
+    text = "The dog sees a cat. The cat sleeps near the tree.\n天空是蓝色的。我们去看大海。"
+    encode = generator.tokenizer.encode
+    parts = ["The dog sees a cat.", "The cat sleeps near the tree.", "天空是蓝色的。", "我们去看大海。"]
+    assert generator.source_ids(text) == [piece for part in parts for piece in encode(part)]
+    assert generator.source_ids("") == []
+
+
+def test_a_text_that_can_be_read_is_one_stretch(generator):
+    for text in ("The dog sees a cat.", "A dog.\n\nA cat.  ", ""):
+        assert generator.stretches(text) == [text]
+
+
+def test_a_long_text_is_cut_at_sentences(generator):
+    rng = random.Random(2)
+    limit = generator.settings.max_source - 1
+    for _ in range(20):
+        sentences = [sentence(rng, rng.randint(1, 8)) for _ in range(rng.randint(8, 30))]
+        text = rng.choice([" ", "  ", "\n\n"]).join(sentences)
+        stretches = generator.stretches(text)
+        assert len(stretches) > 1
+        assert all(len(generator.source_ids(stretch)) <= limit for stretch in stretches)
+        whole = [generator.source_ids(one) for one in sentences]
+        # Nothing is lost, and nothing is cut inside of a sentence.
+        assert [piece for one in stretches for piece in generator.source_ids(one)] == [p for one in whole for p in one]
+        # As few as there can be: the next sentence would not have fitted.
+        rest = list(map(len, whole))
+        for stretch in stretches:
+            count, size = 0, len(generator.source_ids(stretch))
+            while size:
+                size -= rest[count]
+                count += 1
+            assert size == 0
+            taken, rest = sum(rest[:count]), rest[count:]
+            assert not rest or taken + rest[0] > limit
+
+
+def test_a_chinese_text_is_cut_at_its_stops(generator):
+    text = "天空是蓝色的。我们去看大海。" * 10
+    stretches = generator.stretches(text)
+    assert len(stretches) > 1
+    assert "".join(stretches) == text
+    assert all(stretch.endswith("。") for stretch in stretches)
+
+
+def test_a_sentence_that_is_too_long(generator):
+    long = " ".join(["dog"] * 40) + "."
+    with pytest.raises(InputError, match=r"a sentence of \d+ tokens is too long.*the model reads 19"):
+        generator.stretches(f"The dog sees a cat. {long} The cat sleeps.")
+    with pytest.raises(InputError, match="is too long"):
+        generator.stretches(long)
+
+
+def test_join():
+    join = Generator.join
+    assert join([]) == ""
+    assert join(["A dog.", "A cat."]) == "A dog. A cat."
+    assert join(["天是蓝的。", "我们去看海！", "好"]) == "天是蓝的。我们去看海！好"
+    assert join(["他说：“好。”", "她走了。"]) == "他说：“好。”她走了。"
+    assert join(["one", "", "two", ""]) == "one two"
+
+
+DECODINGS = [
+    Decoding(),
+    Decoding(beams=3),
+    Decoding(beams=4, best=3, length_penalty=0.5, no_repeat_ngram=2),
+    Decoding(beams=2, early_stopping="never", max_length=5),
+]
+
+
+@pytest.mark.parametrize("decoding", DECODINGS)
+@pytest.mark.parametrize("batch_tokens", [30, 200, 8192])
+def test_targets_come_in_the_order_of_their_sources(generator, monkeypatch, decoding, batch_tokens):
+    """Whatever shares a batch, each source gets what it gets alone."""
+    monkeypatch.setattr(module, "BATCH_TOKENS", batch_tokens)
+    sources = texts(60, longest=30)  # some are cut
+    written = list(generator.generate(sources, decoding))
+    assert len(written) == len(sources)
+    for place in range(0, 60, 7):
+        ((*alone,),) = generator.generate([sources[place]], decoding)
+        assert [one.text for one in alone] == [one.text for one in written[place]]
+        for one, other in zip(alone, written[place], strict=True):
+            assert one.score == pytest.approx(other.score, abs=1e-4)
+            assert one.tokens == other.tokens
+    assert all(len(one) == decoding.best for one in written)
+    assert all(one.tokens <= (decoding.max_length or 12) for targets in written for one in targets)
+    assert len({targets[0].text for targets in written}) > 5  # so that an order shows
+
+
+def test_batches_keep_to_their_size_and_give_out_in_turn():
+    rng = random.Random(3)
+    for beams in (1, 5):
+        lengths = [rng.randint(1, 60) for _ in range(400)]
+        window = module.BATCH_TOKENS // beams
+        batches = list(module._batches([30 * length for length in lengths], beams))
+        assert sorted(number for batch in batches for number in batch) == list(range(400))
+        for batch in batches:
+            assert len(batch) == 1 or len(batch) * 30 * max(lengths[number] for number in batch) <= window
+        # Nothing waits for more than a few batches.
+        done, waiting, due = set(), 0, 0
+        for batch in batches:
+            done |= set(batch)
+            while due in done:
+                due += 1
+            waiting = max(waiting, sum(30 * lengths[number] for number in done if number >= due))
+        assert waiting <= 6 * window
+    assert list(module._batches([], 1)) == []
+    assert list(module._batches([10**6, 1, 10**6], 1)) == [[0], [1], [2]]
+
+
+def test_nothing_to_generate(generator):
+    assert list(generator.generate([], Decoding())) == []
+
+
+def test_temperature_draws(generator):
+    decoding = Decoding(temperature=1.5, seed=1)
+    sources = texts(30)
+    first = list(generator.generate(sources, decoding))
+    assert list(generator.generate(sources, decoding)) == first
+    assert list(generator.generate(sources, Decoding(temperature=1.5, seed=2))) != first
+    assert list(generator.generate(sources, Decoding(temperature=1.5, top_k=1))) == list(
+        generator.generate(sources, Decoding())
+    )
+
+
+def test_perplexity_is_that_of_the_pieces(generator, monkeypatch):
+    """One pair after the other, without padding; long sources and targets are cut as in training."""
+    monkeypatch.setattr(module, "BATCH_TOKENS", 100)
+    sources, targets = texts(40, longest=30), texts(80, longest=25)[40:]
+    model, tokenizer = generator.model, generator.tokenizer
+    total, count = 0.0, 0
+    for source, target in zip(sources, targets, strict=True):
+        src = [*generator.source_ids(source)[:19], model.config.end_id]
+        tgt = [*tokenizer.encode(target)[:11], model.config.end_id]
+        with torch.no_grad():
+            logits = model(torch.tensor([src]), torch.tensor([[model.config.start_id, *tgt[:-1]]]))[0]
+        total += float(functional.cross_entropy(logits.double(), torch.tensor(tgt), reduction="sum"))
+        count += len(tgt)
+    got = generator.perplexity(list(zip(sources, targets, strict=True)))
+    assert got == pytest.approx(math.exp(total / count), rel=1e-4)
+
+
+def test_a_generator_keeps_to_its_task(folder):
+    values = json.loads((folder / "generator.json").read_text())
+    assert values == {"task": TRANSLATION, "max_source": 20, "max_target": 12}
+    assert DIALOGUE not in values.values()
