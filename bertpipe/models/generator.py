@@ -64,7 +64,7 @@ class Written:
     """A target.
 
     Attributes:
-        text: The target.
+        text: The target, on one line as all that it learned from.
         score: What it was ranked by: see `beam_search` and `write`.
         tokens: Pieces written.
     """
@@ -232,7 +232,11 @@ class Generator:
                 no_repeat_ngram=decoding.no_repeat_ngram,
                 best=decoding.best,
             )
-        return [[Written(self.tokenizer.decode(ids), score, len(ids)) for ids, score in one] for one in found]
+        return [[self._written(ids, score) for ids, score in one] for one in found]
+
+    def _written(self, ids: list[int], score: float) -> Written:
+        # Of the bytes that unknown characters are spelled with, some are line breaks.
+        return Written(" ".join(self.tokenizer.decode(ids).split()), score, len(ids))
 
 
 def _batches(lengths: list[int], beams: int) -> Iterator[list[int]]:
