@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bertpipe.cli.generation import input_lines, model_option, open_generator
+from bertpipe.cli.generation import NumberRange, input_lines, model_option, open_generator
 from bertpipe.cli.options import json_option, pipeline_option, with_options
 from bertpipe.cli.output import print_json
 from bertpipe.errors import InputError
@@ -36,7 +36,7 @@ Examples:
 @click.option(
     "--temperature",
     metavar="X",
-    type=click.FloatRange(0),
+    type=NumberRange(0, 100),
     default=USUAL[DIALOGUE].temperature,
     show_default=True,
     help="How far replies stray from the likeliest; 0 not at all.",
@@ -44,12 +44,19 @@ Examples:
 @click.option(
     "--top-p",
     metavar="X",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=NumberRange(0, 1, min_open=True),
     default=USUAL[DIALOGUE].top_p,
     show_default=True,
     help="Words are drawn from the likeliest that together have this probability.",
 )
-@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Another seed, other replies.")
+@click.option(
+    "--seed",
+    metavar="N",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Another seed, other replies.",
+)
 def chat(
     history: int,
     temperature: float,

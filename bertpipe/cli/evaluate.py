@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bertpipe.cli.generation import open_generator
+from bertpipe.cli.generation import LENGTH_PENALTIES, open_generator
 from bertpipe.cli.generation_table import print_generation_scores
 from bertpipe.cli.options import json_option, pipeline_option, with_options
 from bertpipe.cli.output import duration, print_json
 from bertpipe.cli.progress_view import progress_view
-from bertpipe.errors import ConfigError, InputError
+from bertpipe.errors import ConfigError, InputError, StorageError
 from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, USUAL
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ Examples:
 )
 @click.option("--limit", metavar="N", type=click.IntRange(1), help="Measure with the first N texts only.")
 @click.option("--beams", metavar="N", type=click.IntRange(1, 256), help="Beams.  [default: as the task's command]")
-@click.option("--length-penalty", metavar="X", type=float, help="Length penalty.  [default: 1]")
+@click.option("--length-penalty", metavar="X", type=LENGTH_PENALTIES, help="Length penalty.  [default: 1]")
 @click.option(
     "--language",
     type=click.Choice(["auto", "zh", "other"]),
@@ -73,6 +73,12 @@ def evaluate(
     """
     if len(paths) > 2:
         raise click.UsageError("Give a model and one file, or one file.")
+    if save and (Path(save).is_dir() or not Path(save).absolute().parent.is_dir()):
+        raise ConfigError(f"--save {save}: no file can be written there", hint="Check the path.")
+
+    from bertpipe.tasks.evaluate_extra import require_evaluate_extra
+
+    require_evaluate_extra()  # not after minutes of writing
     generator = open_generator(paths[0] if len(paths) == 2 else None, pipeline, None)
 
     from bertpipe.tasks.first_sentence import first_sentence
@@ -84,6 +90,7 @@ def evaluate(
     decoding = replace(
         usual,
         beams=usual.beams if beams is None else beams,
+        temperature=usual.temperature if beams is None else 0.0,  # beams do not draw
         length_penalty=usual.length_penalty if length_penalty is None else length_penalty,
     )
     predictions: list[str] = []
@@ -98,7 +105,7 @@ def evaluate(
         progress.finish()
     seconds = time.perf_counter() - began
     if save:
-        Path(save).write_text("".join(f"{' '.join(text.split())}\n" for text in predictions), encoding="utf-8")
+        _save(Path(save), predictions)
     references = [example.references for example in examples]
     systems = {MODEL: score_generation(predictions, references, language=language).as_json()}
     if task == SUMMARIZATION:
@@ -111,6 +118,13 @@ def evaluate(
     print_generation_scores(systems)
     rate = f"{pieces / max(seconds, 1e-9):,.0f} tokens/s"
     click.echo(f"perplexity of a target's piece {perplexity:.2f}; written in {duration(seconds)}, {rate}")
+
+
+def _save(path: Path, predictions: list[str]) -> None:
+    try:
+        path.write_text("".join(f"{' '.join(text.split())}\n" for text in predictions), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written", why=error.strerror or str(error)) from error
 
 
 def _examples(task: str, path: Path, targets: str | None, text_field: str, title_field: str) -> list[Example]:

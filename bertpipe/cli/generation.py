@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +20,21 @@ if TYPE_CHECKING:
 
 # Lines of standard input that are read before the first of them is answered.
 WINDOW = 256
+
+
+class NumberRange(click.FloatRange):
+    """Numbers of a range; "nan" is none of them, though no comparison keeps it out."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number that a text says."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
+# Powers of a length beyond these are no longer numbers.
+LENGTH_PENALTIES = NumberRange(-10, 10)
 
 
 def model_option() -> click.Option:
@@ -43,7 +59,7 @@ def length_penalty_option() -> click.Option:
     return click.Option(
         ["--length-penalty"],
         metavar="X",
-        type=float,
+        type=LENGTH_PENALTIES,
         default=1.0,
         show_default=True,
         help="Above 1 favours longer texts, below 1 shorter ones.",

@@ -12,9 +12,9 @@ import click
 from bertpipe.cli.options import json_option, pipeline_option, with_options
 from bertpipe.cli.output import number, plain, print_json, tail_of
 from bertpipe.cli.wrapping import line_ends
-from bertpipe.errors import ArtefactError, InputError
+from bertpipe.errors import ArtefactError, ConfigError, InputError
 from bertpipe.pipeline.artefact import Artefact
-from bertpipe.pipeline.pipeline_file import find_pipeline, read_pipeline
+from bertpipe.pipeline.pipeline_file import RETRIEVAL, find_pipeline, read_pipeline
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,7 +78,16 @@ def search(query: str, k: int, mode: str | None, folder: str | None, pipeline: s
 def _open(folder: str | None, pipeline: str | None) -> Index:
     from bertpipe.retrieval.index import Index
 
-    place = Path(folder) if folder else read_pipeline(find_pipeline(pipeline)).artefact("index")
+    if folder:
+        place = Path(folder)
+    else:
+        file = read_pipeline(find_pipeline(pipeline))
+        if file.task != RETRIEVAL:
+            raise ConfigError(
+                f"{file.path} is for {file.task} and has no index",
+                hint=f'A pipeline with task = "{RETRIEVAL}" has one; -p FILE names it.',
+            )
+        place = file.artefact("index")
     if not place.is_dir():
         raise ArtefactError(
             f"there is no index at {place}", hint="Build it with `bertpipe run`, or name one with --index."

@@ -78,7 +78,10 @@ def summarize(
 def _read(path: Path) -> str:
     from bertpipe.text.readers.file_text import read_text, tidy
 
-    return tidy(read_text(path, limit=2**26))
+    try:
+        return tidy(read_text(path, limit=2**26))
+    except InputError as error:  # without its hint: a corpus may skip files
+        raise InputError(error.what, why=error.why) from error
 
 
 def _show(

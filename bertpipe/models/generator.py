@@ -64,7 +64,7 @@ class Written:
     """A target.
 
     Attributes:
-        text: The target.
+        text: The target, on one line as all that it learned from.
         score: What it was ranked by: see `beam_search` and `write`.
         tokens: Pieces written.
     """
@@ -79,7 +79,7 @@ class Generator:
 
     Args:
         folder: An artefact of the step ``finetune`` of a pipeline that learns to write.
-        device: Where to compute.
+        device: Where to compute; by default on a GPU, if there is one.
 
     Attributes:
         settings: Its limits.
@@ -90,11 +90,11 @@ class Generator:
         ArtefactError: A file is missing or damaged.
     """
 
-    def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
+    def __init__(self, folder: Path, device: torch.device | str | None = None) -> None:
         self.settings = GeneratorSettings.load(folder)
         self.tokenizer = Tokenizer(folder)
-        self.model = load_transformer(folder).to(device).eval()
-        self.device = torch.device(device)
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.model = load_transformer(folder).to(self.device).eval()
         file, pieces, rows = tokenizer_file(folder), self.tokenizer.vocab_size, self.model.config.vocab_size
         # Ours have a vector for each piece; published models may have more.
         if pieces > rows or (pieces < rows and file.name == MODEL_FILE):
@@ -232,7 +232,11 @@ class Generator:
                 no_repeat_ngram=decoding.no_repeat_ngram,
                 best=decoding.best,
             )
-        return [[Written(self.tokenizer.decode(ids), score, len(ids)) for ids, score in one] for one in found]
+        return [[self._written(ids, score) for ids, score in one] for one in found]
+
+    def _written(self, ids: list[int], score: float) -> Written:
+        # Of the bytes that unknown characters are spelled with, some are line breaks.
+        return Written(" ".join(self.tokenizer.decode(ids).split()), score, len(ids))
 
 
 def _batches(lengths: list[int], beams: int) -> Iterator[list[int]]:

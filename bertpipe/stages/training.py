@@ -120,4 +120,5 @@ def train(
     )
     save_curve(curve, run.out / CURVE)
     final = {name: round(value, 4) for name, value in curve[-1].items() if name != "step"}
-    return {**final, "steps": plan.steps, "tokens_per_second": plan.tokens_per_second}
+    measured = {"tokens_per_second": plan.tokens_per_second} if plan.tokens_per_second else {}
+    return {**final, "steps": plan.steps, **measured}

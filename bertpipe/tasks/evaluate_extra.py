@@ -23,3 +23,14 @@ def needs_evaluate_extra() -> Iterator[None]:
             why=str(error),
             hint="Install them with `pip install bertpipe[evaluate]`.",
         ) from error
+
+
+def require_evaluate_extra() -> None:
+    """Asks for them before long work whose result they would score.
+
+    Raises:
+        BertpipeError: One of them is not installed.
+    """
+    with needs_evaluate_extra():
+        import rouge_score  # noqa: F401
+        import sacrebleu  # noqa: F401

@@ -130,7 +130,7 @@ class SequencePairs:
             if size > 1 and size * (longest_source + longest_target) > self.batch_tokens:
                 bounds.append(place)
                 longest_source, longest_target = int(self._source[pair]), int(self._target[pair])
-        return np.array([*bounds, len(order)])
+        return np.array([*bounds, len(order)] if len(order) else bounds)
 
     @lru_cache(maxsize=2)  # noqa: B019 - the batches live as long as the run
     def _epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:

@@ -34,18 +34,19 @@ def smoothed_cross_entropy(
     kind = hidden.device.type
     if torch.is_autocast_enabled(kind):
         hidden = hidden.to(torch.get_autocast_dtype(kind))
-    loss: Tensor = _SmoothedCrossEntropy.apply(hidden, weight, bias, labels, smoothing)
+    # Inside of the function autograd is always off, and what needs a gradient does so even where none is asked for.
+    loss: Tensor = _SmoothedCrossEntropy.apply(hidden, weight, bias, labels, smoothing, torch.is_grad_enabled())
     return loss
 
 
 class _SmoothedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor, smoothing: float
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor, smoothing: float, learning: bool
     ) -> Tensor:
         rows, vocabulary = labels.numel(), weight.size(0)
         matrix = weight.to(hidden.dtype)
-        needs_gradient = any(ctx.needs_input_grad)
+        needs_gradient = learning and any(ctx.needs_input_grad)
         hidden_gradient = torch.empty_like(hidden)
         weight_gradient = torch.zeros_like(weight)
         bias_gradient = None if bias is None else torch.zeros_like(bias)
@@ -79,7 +80,8 @@ class _SmoothedCrossEntropy(torch.autograd.Function):
         return total / rows
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None, None]:
         hidden, weight, bias = ctx.saved_tensors
         scale = gradient / ctx.rows
-        return hidden * scale.to(hidden.dtype), weight * scale, None if bias is None else bias * scale, None, None
+        bias = None if bias is None else bias * scale
+        return hidden * scale.to(hidden.dtype), weight * scale, bias, None, None, None

@@ -96,3 +96,52 @@ def test_a_closed_pipe_is_quiet(tmp_path):
     os.close(writer)
     assert done.stderr == b""
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("finetune -p a.toml", "a.toml"),
+        ("finetune --pipeline a.toml --help", "a.toml"),
+        ("finetune --lr 3 --pipeline=a.toml", "a.toml"),
+        ("finetune -pa.toml", "a.toml"),
+        ("finetune", None),
+        ("finetune -p", None),
+        ("finetune --pairs x.tsv --precision bf16-mixed", None),
+    ],
+)
+def test_the_pipeline_is_found_before_its_steps_flags_are_known(line, expected):
+    from bertpipe.cli.main import _pipeline_named
+
+    assert _pipeline_named(line.split()) == expected
+
+
+@pytest.mark.parametrize("flag", ["-p {}", "--pipeline {}", "--pipeline={}", "-p{}"])
+def test_a_steps_flags_are_those_of_its_pipelines_task(tmp_path, monkeypatch, capsys, flag):
+    from bertpipe.cli.main import invoke
+
+    monkeypatch.delenv("BERTPIPE_PIPELINE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "talk.toml"
+    path.write_text('task = "dialogue"')
+    assert invoke(["finetune", *flag.format(path).split(), "--help"]) == 0
+    assert "--label-smoothing" in capsys.readouterr().out
+    assert invoke(["finetune", "--help"]) == 0  # there is no pipeline: those of retrieval
+    assert "--label-smoothing" not in capsys.readouterr().out
+    monkeypatch.setenv("BERTPIPE_PIPELINE", str(path))
+    assert invoke(["finetune", "--help"]) == 0
+    assert "--label-smoothing" in capsys.readouterr().out
+    monkeypatch.delenv("BERTPIPE_PIPELINE")
+    path.rename(tmp_path / "bertpipe.toml")
+    assert invoke(["finetune", "--help"]) == 0
+    assert "--label-smoothing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["translate", "summarize", "chat", "evaluate"])
+def test_help_of_what_writes_imports_no_torch(command):
+    code = (
+        "import sys, json\nfrom bertpipe.cli.main import invoke\n"
+        f"invoke([{command!r}, '--help'])\nprint(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    )
+    loaded = json.loads(python(code).stderr.splitlines()[-1])
+    assert not [name for name in HEAVY if name in loaded]

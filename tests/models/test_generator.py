@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
         model.decoder.final_norm.weight.mul_(2)
         model.decoder.layers[0].cross_attention.output.weight.mul_(20)  # so that targets depend on their sources
         model.output_bias.normal_(std=0.5)
-        model.output_bias[model.config.end_id] += 6
+        model.output_bias[model.config.end_id] += 5
     save_model(model, folder)
     GeneratorSettings(TRANSLATION, max_source=20, max_target=12).save(folder)
     return folder
@@ -199,6 +199,17 @@ def test_batches_keep_to_their_size_and_give_out_in_turn():
 
 def test_nothing_to_generate(generator):
     assert list(generator.generate([], Decoding())) == []
+
+
+def test_what_is_written_is_one_line(generator, monkeypatch):
+    """Line i of the output answers line i of the input, whatever bytes the model spells."""
+    tokenizer = generator.tokenizer
+    pieces = {tokenizer.piece(index): index for index in range(tokenizer.vocab_size)}
+    ids = [*tokenizer.encode("dog"), pieces["<0x0A>"], pieces["<0x0D>"], pieces["<0x0A>"], *tokenizer.encode("cat")]
+    assert "\n" in tokenizer.decode(ids)
+    monkeypatch.setattr(module, "write", lambda *arguments, **named: [(ids, -1.0)])
+    (((only,),),) = [list(generator.generate(["The dog."], Decoding()))]
+    assert only == module.Written("dog cat", -1.0, len(ids))
 
 
 def test_temperature_draws(generator):

@@ -167,6 +167,12 @@ def make_project():
     return new_project
 
 
+@pytest.fixture(scope="session")
+def open_project() -> type[Project]:
+    """For pipelines with other steps; see the folders below."""
+    return Project
+
+
 @pytest.fixture
 def fresh(tmp_path) -> Project:
     return new_project(tmp_path / "project")

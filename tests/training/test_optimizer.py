@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from torch import nn
 
@@ -41,15 +43,42 @@ def test_parts_have_rates_of_their_own_and_zero_freezes():
     assert found["body.weight"] == (1.0, 0.1)
 
 
-def test_the_rate_rises_then_falls_to_zero():
-    _, configuration = configured()
+def rates_of(configuration, steps=100):
     scheduler = configuration["lr_scheduler"]["scheduler"]
     rates = []
-    for _ in range(100):
+    for _ in range(steps):
         rates.append(scheduler.get_last_lr()[0])
         configuration["optimizer"].step()
         scheduler.step()
+    return rates
+
+
+def test_the_rate_rises_then_falls_to_zero():
+    rates = rates_of(configured()[1])
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[9] == pytest.approx(1.0)
     assert rates[54] == pytest.approx(0.511, abs=0.01)
     assert 0 < rates[-1] < 0.02
+
+
+def test_the_rate_falls_with_the_root_of_the_steps():
+    """Vaswani et al. 2017, equation 3: proportional to min(step^-0.5, step * warmup^-1.5), steps counted from 1."""
+    rates = rates_of(configured(schedule="inverse-sqrt", lr=3.0)[1])
+    formula = [min(step**-0.5, step * 10**-1.5) for step in range(1, 101)]
+    assert rates == pytest.approx([3.0 * one * math.sqrt(10) for one in formula])
+
+
+@pytest.mark.parametrize("schedule", ["linear", "inverse-sqrt"])
+@pytest.mark.parametrize("warmup", [0.0, 0.5, 1.0])
+def test_any_warmup(schedule, warmup):
+    rates = rates_of(configured(schedule=schedule, warmup=warmup)[1])
+    assert max(rates) == pytest.approx(1.0)
+    assert rates.index(max(rates)) == max(0, round(100 * warmup) - 1)
+    assert all(0 < rate <= 1 for rate in rates)
+
+
+def test_betas_and_the_kernel_are_as_asked_for():
+    _, configuration = configured(betas=(0.9, 0.98), fused=False)
+    assert configuration["optimizer"].defaults["betas"] == (0.9, 0.98)
+    assert not configuration["optimizer"].defaults["fused"]
+    assert configured()[1]["optimizer"].defaults["betas"] == (0.9, 0.999)

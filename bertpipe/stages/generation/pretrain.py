@@ -112,7 +112,7 @@ def _new_model(config: PretrainTransformerConfig, tokenizer: Tokenizer) -> Trans
         activation=config.activation,
         norm_first=config.norm_first,
         dropout=config.dropout,
-        max_length=max(config.max_length, config.length),
+        max_length=config.max_length if config.objective == "none" else max(config.max_length, config.length),
         pad_id=tokenizer.pad_id,
         start_id=tokenizer.cls_id,
         end_id=tokenizer.sep_id,
