@@ -117,7 +117,13 @@ def test_every_module_is_on_a_floor():
 
 def test_imports_go_down_or_sideways():
     rank = {floor: number for number, floor in enumerate(FLOORS)}
-    wrong = [item for item in OURS if rank[floor_of(item.target)] > rank[floor_of(item.module)]]
+    # The package itself names for type checkers what it hands out, and imports it when it is asked for.
+    wrong = [
+        item
+        for item in OURS
+        if rank[floor_of(item.target)] > rank[floor_of(item.module)]
+        and not (item.module == "bertpipe" and item.for_types)
+    ]
     assert not wrong
 
 

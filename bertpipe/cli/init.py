@@ -2,114 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from bertpipe.cli.output import number, plain, size
-from bertpipe.duration import format_duration, parse_duration
+from bertpipe.cli.imported_model import ImportedModel
+from bertpipe.cli.pipeline_text import content_of, pipeline_text, run_command
+from bertpipe.duration import parse_duration
 from bertpipe.errors import ConfigError, InputError
-from bertpipe.pipeline.pipeline_file import FILE_NAME
+from bertpipe.models.decoding import DIALOGUE, USUAL
+from bertpipe.pipeline.pipeline_file import FILE_NAME, RETRIEVAL
 
 if TYPE_CHECKING:
     from bertpipe.text.readers.inspection import Inspection
-
-_LEARNING_SHARE: Final = 0.4  # of the time, for each of pretraining and fine-tuning; the rest reads, starts and indexes
-_CHINESE_SHARE: Final = 0.3
-_SMALL_BYTES: Final = 500_000
-_SHORT_SECONDS: Final = 1800.0  # a run in which a deep model learns too little
-
-_TEMPLATE: Final = """\
-# A search engine for {path_shown}: {content}.
-#
-#   {run_command}
-#       reads, learns and indexes; run it again after every change
-#   bertpipe search {pipeline_option}"..."
-#       asks
-#   bertpipe status{pipeline_option_last}
-#       shows what is up to date, and why the rest is not
-#
-# All keys of a step and what they are if left out: `bertpipe STEP --help`.
-# A key for a single run: `bertpipe run --set STEP.KEY=VALUE`.
-
-# What this pipeline is called: its results are in runs/{name_plain}.
-name = {name}
-
-# Where results go, relative to this file.
-runs = "runs"
-
-[corpus]
-# How to read: "folder" reads .txt .rst .md .html .jsonl .csv .tsv.
-reader = "folder"
-
-# A folder or a file, relative to this file.
-path = {path}
-
-{fields}# Largest document or record, in MB.
-max_document_mb = 16
-
-# true: skip and count what cannot be read. false: stop and say where it is.
-skip_bad = false
-
-[tokenize]
-# Pieces in the vocabulary: {vocab_why}.
-vocab_size = {vocab_size}
-
-# "fold": upper and lower case are the same. "keep": they differ.
-case = "fold"
-
-[pretrain]
-# Size of the BERT, layers x width: tiny 2 x 128, mini 4 x 256, small 4 x 512,
-# base 12 x 768, large 24 x 1024. base and large want a GPU.
-preset = "mini"
-
-# Layers, instead of the preset's. One is what minutes on a laptop can teach;
-# with hours or a GPU, take all.
-{layers_mark}layers = 1
-
-# Dropout in training: 0.0 where there is little time, 0.1 where the text is
-# seen many times.
-dropout = {dropout}
-
-# Time to learn the language of your text. It is turned into steps before the
-# first one, so that an interrupted run keeps to its plan.
-budget = {budget}
-
-[finetune]
-# Time to learn to find passages for queries, from your text alone.
-budget = {budget}
-
-# Queries of yours with the passage that answers each (.tsv .csv .jsonl with the
-# fields query and passage): learned from as well.
-# pairs = "pairs.tsv"
-
-[embed]
-# Tokens of whole sentences that neighbouring passages share.
-overlap = 0
-
-[index]
-# How searches run by default. "auto": whichever of "hybrid", "dense" and "bm25"
-# found best on queries about documents that nothing learned from.
-mode = "auto"
-"""
-
-_WITH_FIELDS: Final = """\
-# Fields of a record in .jsonl, .csv and .tsv files. Found: {found}.
-# The text of a document:
-text_field = {text}
-
-# Its title, where a record has one:
-{title_mark}title_field = {title}
-
-# What identifies it; without it the line number does:
-{id_mark}id_field = {id}
-
-"""
 
 
 def _parse_budget(context: click.Context, parameter: click.Parameter, value: str) -> float:
@@ -124,6 +30,9 @@ def _parse_budget(context: click.Context, parameter: click.Parameter, value: str
 Examples:
   bertpipe init notes
   bertpipe init archive.jsonl --out archive.toml --budget 1h
+  bertpipe init notes --model models/minilm
+  bertpipe init train.en --targets train.de --task translation --budget 1h
+  bertpipe init papers.jsonl --task summarization --title-field abstract
 """
 )
 @click.argument("folder")
@@ -136,8 +45,30 @@ Examples:
     callback=_parse_budget,
     help="Time for the whole first run, such as 90s, 10m or 1h30m.",
 )
+@click.option("--model", metavar="IMPORTED", help="Start from a model that `bertpipe import` read.")
+@click.option(
+    "--task",
+    metavar="WORD",
+    type=click.Choice([RETRIEVAL, *USUAL]),
+    default=RETRIEVAL,
+    show_default=True,
+    help=f"What to learn: {RETRIEVAL} (a search engine), {', '.join(USUAL)}.",
+)
+@click.option("--targets", metavar="FILE", help="Translations or summaries of FOLDER's lines, line for line.")
+@click.option("--text-field", metavar="NAME", help="Field of a record with the text to translate or summarize.")
+@click.option("--title-field", metavar="NAME", help="Field of a record with the translation or summary.")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
-def init(folder: str, out: str, budget: float, force: bool) -> None:
+def init(
+    folder: str,
+    out: str,
+    budget: float,
+    model: str | None,
+    task: str,
+    targets: str | None,
+    text_field: str | None,
+    title_field: str | None,
+    force: bool,
+) -> None:
     """Write a commented pipeline file for FOLDER, a folder or a file of text.
 
     Looks at the first lines of the files to guess the fields of records and the language.
@@ -145,6 +76,14 @@ def init(folder: str, out: str, budget: float, force: bool) -> None:
     source, target = Path(folder).expanduser(), Path(out).expanduser()
     if target.exists() and not force:
         raise ConfigError(f"{target} is there already", hint="--force overwrites it, --out FILE writes another")
+    if task != RETRIEVAL:
+        if model:
+            raise ConfigError(f"--model is for {RETRIEVAL}", hint="Leave it out, or set pretrain.imported in the file")
+        _write_generation(task, source, target, budget, targets, text_field, title_field)
+        return
+    if targets or text_field or title_field:
+        raise ConfigError("--targets, --text-field and --title-field are for --task translation and summarization")
+    start = ImportedModel.look_at(Path(model).expanduser()) if model else None
     seen = inspect(source)
     if not seen.endings:
         others = ", ".join(f"{count} {ending}" for ending, count in seen.ignored.items())
@@ -154,15 +93,52 @@ def init(folder: str, out: str, budget: float, force: bool) -> None:
             why=f"there is only: {others}" if others else "the folder is empty",
             hint="Add .txt, .rst, .md, .html, .jsonl, .csv or .tsv files",
         )
-    text = pipeline_text(source, target, seen, budget)
+    _write(pipeline_text(source, target, seen, budget, start), target)
+    click.echo(f"wrote {target} for {source}: {content_of(seen)}")
+    for problem in seen.problems:
+        click.echo(f"cannot be read: {problem}", err=True)
+    click.echo(f"next: {run_command(target)}", err=True)
+
+
+def _write_generation(
+    task: str,
+    source: Path,
+    target: Path,
+    budget: float,
+    targets: str | None,
+    text_field: str | None,
+    title_field: str | None,
+) -> None:
+    """The pipeline file of a task that writes."""
+    from bertpipe.cli.generation_text import Pairs, generation_text
+
+    for path in (source, *([Path(targets).expanduser()] if targets else [])):
+        if not path.exists():
+            raise InputError("there is no such file", path=path)
+    if targets and task == DIALOGUE:
+        raise ConfigError("--targets is for translation and summarization", hint="Give the file of dialogues alone")
+    text, title = text_field or "text", title_field or "title"
+    if not targets and task != DIALOGUE:
+        seen = inspect(source)
+        text, title = text_field or seen.text_field or "", title_field or seen.title_field or ""
+        if not text or not title or text == title:
+            raise InputError(
+                "it does not show which field is the text and which is to be written for it",
+                path=source,
+                why=f"the fields are {', '.join(seen.fields)}" if seen.fields else "there are no records",
+                hint="Name them with --text-field and --title-field, or give two files with --targets.",
+            )
+    pairs = Pairs(source, Path(targets).expanduser() if targets else None, text, title)
+    _write(generation_text(task, pairs, target, budget), target)
+    click.echo(f"wrote {target} for {source}: {task}")
+    click.echo(f"next: {run_command(target)}", err=True)
+
+
+def _write(text: str, target: Path) -> None:
     try:
         target.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{target} cannot be written", why=str(error.strerror)) from error
-    click.echo(f"wrote {target} for {source}: {_content(seen)}")
-    for problem in seen.problems:
-        click.echo(f"cannot be read: {problem}", err=True)
-    click.echo(f"next: {_run_command(target)}", err=True)
 
 
 def inspect(source: Path) -> Inspection:
@@ -170,83 +146,3 @@ def inspect(source: Path) -> Inspection:
     from bertpipe.text.readers.inspection import inspect_source
 
     return inspect_source(source)
-
-
-def pipeline_text(source: Path, target: Path, seen: Inspection, budget: float) -> str:
-    """The pipeline file.
-
-    Args:
-        source: The user's text, as given.
-        target: The file that will hold it.
-        seen: What the text looks like.
-        budget: Time for the whole first run, in seconds.
-    """
-    written = source.as_posix()
-    if not source.is_absolute():
-        written = Path(os.path.relpath(source, target.parent)).as_posix()
-    name = _name(source)
-    share = format_duration(_LEARNING_SHARE * budget)
-    short = budget <= _SHORT_SECONDS
-    plain_target = target == Path(FILE_NAME)
-    little = seen.bytes < _SMALL_BYTES
-    vocab_size, vocab_why = (4000, "4000 suits little text, 8000 more") if little else (8000, "8000 suits most")
-    if seen.cjk_share > _CHINESE_SHARE:
-        # Thousands of characters need a piece each before the first word gets one.
-        vocab_size = 8000 if little else 16000
-        vocab_why = "for Chinese, 8000 suits little text, 16000 more"
-    return _TEMPLATE.format(
-        path_shown=plain(written),
-        content=_content(seen),
-        run_command=_run_command(target),
-        pipeline_option="" if plain_target else f"-p {shlex.quote(str(target))} ",
-        pipeline_option_last="" if plain_target else f" -p {shlex.quote(str(target))}",
-        name=_quoted(name),
-        name_plain=name,
-        path=_quoted(written),
-        fields=_fields(seen),
-        vocab_size=vocab_size,
-        layers_mark="" if short else "# ",
-        dropout="0.0" if short else "0.1",
-        vocab_why=vocab_why,
-        budget=_quoted(share),
-    )
-
-
-def _fields(seen: Inspection) -> str:
-    """The keys about fields; nothing where there are no records."""
-    if not seen.fields:
-        return ""
-    shown = [plain(name) for name in list(seen.fields)[:8]]
-    return _WITH_FIELDS.format(
-        found=", ".join(shown) + (" ..." if len(seen.fields) > len(shown) else ""),
-        text=_quoted(seen.text_field or "text"),
-        title=_quoted(seen.title_field or "title"),
-        title_mark="" if seen.title_field else "# ",
-        id=_quoted(seen.id_field or "id"),
-        id_mark="" if seen.id_field else "# ",
-    )
-
-
-def _content(seen: Inspection) -> str:
-    """What there is, in words: ``1,204 .md, 3 .txt, 4.2 MB, mostly Chinese``."""
-    parts = [f"{number(count)} {ending}" for ending, count in seen.endings.items()]
-    parts.append(size(seen.bytes))
-    if seen.cjk_share > _CHINESE_SHARE:
-        parts.append("much of it Chinese")
-    return ", ".join(parts)
-
-
-def _run_command(target: Path) -> str:
-    return "bertpipe run" if target == Path(FILE_NAME) else f"bertpipe run {shlex.quote(str(target))}"
-
-
-def _name(source: Path) -> str:
-    """A folder name made of the source's name."""
-    resolved = source.resolve()
-    words = re.sub(r"[^\w.-]+", "-", resolved.name if resolved.is_dir() else resolved.stem)
-    return words.strip(".-") or "pipeline"
-
-
-def _quoted(text: str) -> str:
-    """A TOML string. JSON's escapes are TOML's, but for a character that JSON leaves alone."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

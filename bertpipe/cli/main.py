@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import keyword
 import os
 import sys
 import traceback
@@ -20,6 +21,7 @@ from bertpipe.errors import BertpipeError
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": ("bertpipe.cli.init", "Write a commented bertpipe.toml for a folder of text."),
+    "import": ("bertpipe.cli.import_model", "Read a published model, to use it or to train it further."),
     "run": ("bertpipe.cli.run", "Read, learn and index: bring every step up to date."),
     "search": ("bertpipe.cli.search", "Ask the index."),
     "status": ("bertpipe.cli.status", "Show which steps are fresh, and why the others are not."),
@@ -27,8 +29,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "summarize": ("bertpipe.cli.summarize", "Summarize text."),
     "evaluate": ("bertpipe.cli.evaluate", "Measure what a model writes: BLEU, chrF, ROUGE, perplexity."),
     "chat": ("bertpipe.cli.chat", "Talk with a model that learned from dialogues."),
+    "export": ("bertpipe.cli.export_model", "Write a model for transformers, sentence-transformers or ONNX."),
 }
-"""Module and one line of help by command; the module has an attribute of the command's name."""
+"""Module and one line of help by command; the module has an attribute of the command's name, or ``import_``."""
 
 STEPS: Final[dict[str, str]] = {
     "corpus": "Read the documents.",
@@ -89,7 +92,8 @@ class LazyGroup(click.Group):
         """Imports or builds the command."""
         if cmd_name in COMMANDS:
             module, summary = COMMANDS[cmd_name]
-            command: click.Command = getattr(importlib.import_module(module), cmd_name)
+            attribute = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+            command: click.Command = getattr(importlib.import_module(module), attribute)
             command.short_help = summary
         elif cmd_name in STEPS:
             from bertpipe.cli.stage_command import build_command

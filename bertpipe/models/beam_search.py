@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from bertpipe.models.decoding import EarlyStopping
+from bertpipe.models.forcing import force
 from bertpipe.models.repetition import forbid_repeated
 from bertpipe.models.transformer import Transformer
 
@@ -58,11 +59,11 @@ def beam_search(
     results: list[list[tuple[list[int], float]]] = [[] for _ in range(sources)]
     alive = torch.arange(sources, device=src_ids.device)
     for length in range(1, max_length + 1):
-        logits = model.step(search.newest(), cache).float()  # (B N, V)
+        log_probabilities = torch.log_softmax(model.step(search.newest(), cache).float(), dim=-1)  # (B N, V)
+        force(log_probabilities, model.config, length - 1)
         if no_repeat_ngram:
-            forbid_repeated(logits, search.written(), no_repeat_ngram)
-        log_probabilities = torch.log_softmax(logits, dim=-1).view(len(alive), beams, -1)
-        parents = search.grow(log_probabilities, model.config.end_id, length_penalty)
+            forbid_repeated(log_probabilities, search.written(), no_repeat_ngram)
+        parents = search.grow(log_probabilities.view(len(alive), beams, -1), model.config.end_id, length_penalty)
         last = length == max_length
         if last:
             search.finish_all(length_penalty)
@@ -111,7 +112,7 @@ class _Search:
         """Adds a piece to every target.
 
         Args:
-            log_probabilities: (B, N, V).
+            log_probabilities: (B, N, V), changed in place.
             end_id: The piece that ends a target.
             length_penalty: See `beam_search`.
 
@@ -119,7 +120,7 @@ class _Search:
             (B N,), the row of the caches that each new target goes on from.
         """
         sources, beams, vocabulary = log_probabilities.shape
-        totals = (self.sums[:, :, None] + log_probabilities).flatten(1)  # (B, N V)
+        totals = log_probabilities.add_(self.sums[:, :, None]).flatten(1)  # (B, N V)
         # Each target ends in one way only, so twice as many candidates as beams leave enough that go on.
         sums, places = totals.topk(min(2 * beams, totals.size(1)), dim=1)  # (B, 2N)
         parents, pieces = places // vocabulary, places % vocabulary

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bertpipe.models.config import BertConfig
+from bertpipe.nn.dropout import Dropout
 from bertpipe.nn.layers import EncoderLayer
 from bertpipe.nn.positions import Rotary, sinusoidal_positions
 
@@ -34,7 +35,7 @@ class Bert(nn.Module):
         else:
             self.rotary = Rotary(config.width // config.heads, config.max_length)
         self.embedding_norm = nn.LayerNorm(config.width, eps=config.norm_eps)
-        self.embedding_dropout = nn.Dropout(config.dropout)
+        self.embedding_dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(
             EncoderLayer(
                 config.width,
@@ -43,6 +44,7 @@ class Bert(nn.Module):
                 config.dropout,
                 norm_first=config.norm_first,
                 norm_eps=config.norm_eps,
+                activation=config.activation,
             )
             for _ in range(config.layers)
         )

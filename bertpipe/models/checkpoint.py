@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -29,9 +30,20 @@ def save_model(model: BertForPretraining | TextEncoder | Transformer, folder: Pa
     folder.mkdir(parents=True, exist_ok=True)
     config = model.config if isinstance(model, Transformer) else model.bert.config
     config.save(folder / CONFIG)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    write_tensors(model.state_dict(), folder / WEIGHTS)
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Writes tensors as safetensors; the same bytes for the same tensors.
+
+    Args:
+        tensors: By name.
+        path: The file.
+        metadata: Texts for the file's header.
+    """
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     # Not `save_file`: its files can be read by their owner alone, and an index is meant to be handed on.
-    (folder / WEIGHTS).write_bytes(save(tensors))
+    path.write_bytes(save(plain, metadata))
 
 
 def load_pretrained(folder: Path) -> BertForPretraining:
@@ -43,6 +55,24 @@ def load_pretrained(folder: Path) -> BertForPretraining:
     model = BertForPretraining(Bert(BertConfig.load(folder / CONFIG)))
     _fill(model, folder / WEIGHTS)
     return model
+
+
+def load_bert(folder: Path | str) -> Bert:
+    """Loads the BERT of any model of ours that has one: pretrained, imported, or a text encoder.
+
+    Args:
+        folder: Holds ``config.json`` and ``model.safetensors``.
+
+    Returns:
+        The BERT, in evaluation mode, without heads or pooling.
+
+    Raises:
+        ArtefactError: A file is missing, damaged, or of another model.
+    """
+    place = Path(folder)
+    bert = Bert(BertConfig.load(place / CONFIG))
+    _fill(bert, place / WEIGHTS, prefix="bert.")
+    return bert.eval()
 
 
 def load_encoder(folder: Path) -> TextEncoder:
@@ -67,8 +97,9 @@ def load_transformer(folder: Path) -> Transformer:
     return model
 
 
-def _fill(model: nn.Module, path: Path) -> None:
-    tensors = _read(path)
+def _fill(model: nn.Module, path: Path, prefix: str = "") -> None:
+    """Loads the tensors of a file whose names start with a prefix."""
+    tensors = {name.removeprefix(prefix): item for name, item in read_tensors(path).items() if name.startswith(prefix)}
     expected = model.state_dict()
     missing = sorted(expected.keys() - tensors.keys())
     extra = sorted(tensors.keys() - expected.keys())
@@ -83,7 +114,12 @@ def _fill(model: nn.Module, path: Path) -> None:
     model.load_state_dict(tensors)
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Reads what `write_tensors` wrote.
+
+    Raises:
+        ArtefactError: The file is missing or damaged.
+    """
     if not path.is_file():
         raise ArtefactError(f"{path} is missing")
     try:

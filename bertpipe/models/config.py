@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from bertpipe.errors import ArtefactError, ConfigError
+from bertpipe.nn.activation import Activation
 
 Positions = Literal["learned", "sinusoidal", "rotary"]
+PoolingKind = Literal["weighted", "cls"]
 
 # Layers, width, heads. The sizes up to "small" are those of Turc et al. 2019 ("Well-read students learn better",
 # table 1), "base" and "large" those of Devlin et al. 2019, section 3.
@@ -38,6 +40,8 @@ class BertConfig:
         norm_first: Pre-norm layers instead of BERT's post-norm.
         norm_eps: Epsilon of the layer norms.
         pad_id: Id of the padding piece.
+        activation: Non-linearity of the feed-forward networks and of the masked-language head.
+        pooling: How a text encoder makes one vector of a text's: a weighted sum of all, or the vector of ``[CLS]``.
 
     Raises:
         ConfigError: A value is impossible.
@@ -54,6 +58,8 @@ class BertConfig:
     norm_first: bool = False
     norm_eps: float = 1e-12
     pad_id: int = 0
+    activation: Activation = "gelu"
+    pooling: PoolingKind = "weighted"
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "width", "heads", "inner", "max_length"):
@@ -63,6 +69,9 @@ class BertConfig:
             raise ConfigError(
                 f"width = {self.width} with heads = {self.heads}", why="the heads must share the width evenly"
             )
+        for name, kinds in (("positions", Positions), ("activation", Activation), ("pooling", PoolingKind)):
+            if getattr(self, name) not in get_args(kinds):
+                raise ConfigError(f"{name} = {getattr(self, name)!r}", why=f"there are {', '.join(get_args(kinds))}")
         if self.positions == "rotary" and self.width // self.heads % 2:
             raise ConfigError(
                 f"width = {self.width} with heads = {self.heads}",
@@ -104,7 +113,9 @@ class BertConfig:
             values = json.loads(path.read_text(encoding="utf-8"))
             known = {field.name for field in fields(cls)}
             if not isinstance(values, dict) or not values.keys() <= known:
-                raise ArtefactError(f"{path} is not the configuration of a BERT of ours")
+                published = isinstance(values, dict) and "model_type" in values
+                hint = "`bertpipe import` reads published models." if published else ""
+                raise ArtefactError(f"{path} is not the configuration of a BERT of ours", hint=hint)
             return cls(**values)
         except (OSError, json.JSONDecodeError, TypeError) as error:
             raise ArtefactError(f"{path} cannot be read", why=str(error)) from error

@@ -6,20 +6,22 @@ from torch import Tensor, nn
 
 from bertpipe.models.bert import Bert
 from bertpipe.nn.packing import attention_mask_of, position_ids_of
-from bertpipe.nn.pooling import WeightedPooling
+from bertpipe.nn.pooling import ClsPooling, WeightedPooling
 
 
 class TextEncoder(nn.Module):
     """A bi-encoder's tower: queries and passages go through the same weights (Reimers and Gurevych 2019).
 
     Args:
-        bert: The encoder.
+        bert: The encoder; its configuration names the pooling.
     """
 
     def __init__(self, bert: Bert) -> None:
         super().__init__()
         self.bert = bert
-        self.pooling = WeightedPooling(bert.config.vocab_size)
+        self.pooling: WeightedPooling | ClsPooling = (
+            ClsPooling() if bert.config.pooling == "cls" else WeightedPooling(bert.config.vocab_size)
+        )
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Encodes texts.

@@ -18,9 +18,9 @@ from bertpipe.models.checkpoint import load_transformer
 from bertpipe.models.decoding import Decoding
 from bertpipe.models.sampling import write
 from bertpipe.text.sentences import split_sentences
-from bertpipe.text.tokenizer import Tokenizer
+from bertpipe.text.tokenizer import MODEL_FILE, Tokenizer, tokenizer_file
 
-PIECES, SETTINGS = "tokenizer.model", "generator.json"
+SETTINGS = "generator.json"
 # Source tokens of all beams in a batch, padding included.
 BATCH_TOKENS = 8192
 
@@ -31,13 +31,16 @@ class GeneratorSettings:
 
     Attributes:
         task: What it learned, a key of `bertpipe.models.decoding.USUAL`.
-        max_source: Tokens of a source that it learned to read, the end piece included.
+        max_source: Tokens of a source that it learned to read, with all that `TransformerConfig.framed` adds.
         max_target: Tokens of a target that it learned to write, the end piece included.
+        by_sentence: A text is cut into sentences, and each into pieces, as the step ``tokenize`` does it. Published
+            models have seen texts cut into pieces as they are.
     """
 
     task: str
     max_source: int
     max_target: int
+    by_sentence: bool = True
 
     def save(self, folder: Path) -> None:
         """Writes ``generator.json``."""
@@ -76,7 +79,7 @@ class Generator:
 
     Args:
         folder: An artefact of the step ``finetune`` of a pipeline that learns to write.
-        device: Where to compute.
+        device: Where to compute; by default on a GPU, if there is one.
 
     Attributes:
         settings: Its limits.
@@ -87,19 +90,26 @@ class Generator:
         ArtefactError: A file is missing or damaged.
     """
 
-    def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
+    def __init__(self, folder: Path, device: torch.device | str | None = None) -> None:
         self.settings = GeneratorSettings.load(folder)
-        self.tokenizer = Tokenizer(folder / PIECES)
-        self.model = load_transformer(folder).to(device).eval()
-        self.device = torch.device(device)
-        if self.tokenizer.vocab_size != self.model.config.vocab_size:
-            pieces = f"it has {self.tokenizer.vocab_size:,} pieces, the model {self.model.config.vocab_size:,}"
-            raise ArtefactError(f"{folder / PIECES} is of another model", why=pieces)
+        self.tokenizer = Tokenizer(folder)
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.model = load_transformer(folder).to(self.device).eval()
+        file, pieces, rows = tokenizer_file(folder), self.tokenizer.vocab_size, self.model.config.vocab_size
+        # Ours have a vector for each piece; published models may have more.
+        if pieces > rows or (pieces < rows and file.name == MODEL_FILE):
+            raise ArtefactError(f"{file} is of another model", why=f"it has {pieces:,} pieces, the model {rows:,}")
 
     def source_ids(self, text: str) -> list[int]:
-        """The pieces of a source as training saw them, without the end piece: all of them, however many."""
+        """The pieces of a source's text as training saw them: all of them, however many."""
+        if not self.settings.by_sentence:
+            return self.tokenizer.encode(text)
         pieces = self.tokenizer.encode_batch([text[start:end] for start, end in split_sentences(text)])
         return [piece for sentence in pieces for piece in sentence]
+
+    def framed(self, text: str) -> list[int]:
+        """A source as the model reads it, cut to what it can read."""
+        return self.model.config.framed(self.source_ids(text), self.settings.max_source)
 
     def stretches(self, text: str) -> list[str]:
         """A source cut into stretches of whole sentences, as few as the generator can read.
@@ -110,12 +120,12 @@ class Generator:
         Raises:
             InputError: A sentence is too long by itself.
         """
-        limit = self.settings.max_source - 1
+        limit = self.settings.max_source - self.model.config.frame
         if len(self.source_ids(text)) <= limit:
             return [text]
         spans = split_sentences(text)
         stretches: list[str] = []
-        begin = end = used = 0
+        begin = end = 0
         for start, stop in spans:
             size = len(self.source_ids(text[start:stop]))
             if size > limit:
@@ -124,10 +134,11 @@ class Generator:
                     why=f"the model reads {limit}",
                     hint="Cut it in two, or train with a larger finetune.max_source.",
                 )
-            if used and used + size > limit:
+            # The pieces of a stretch may be others than those of its sentences.
+            if end > begin and len(self.source_ids(text[begin:stop])) > limit:
                 stretches.append(text[begin:end])
-                begin, used = start, 0
-            end, used = stop, used + size
+                begin = start
+            end = stop
         return [*stretches, text[begin:end]]
 
     @staticmethod
@@ -148,8 +159,7 @@ class Generator:
         Yields:
             For every source in turn its targets, best first.
         """
-        limit = self.settings.max_source - 1
-        ids = [[*self.source_ids(text)[:limit], self.model.config.end_id] for text in sources]
+        ids = [self.framed(text) for text in sources]
         results: dict[int, list[Written]] = {}
         due = 0
         for batch in _batches([len(one) for one in ids], decoding.beams):
@@ -166,16 +176,20 @@ class Generator:
         Args:
             pairs: Sources and targets, at least one; of targets that are too long, what the model can write counts.
         """
-        limit, end_id = self.settings.max_source - 1, self.model.config.end_id
-        sources = [[*self.source_ids(text)[:limit], end_id] for text, _ in pairs]
+        config = self.model.config
+        # What a decoder is made to write first surprises nobody.
+        start_ids = [config.start_id] if config.first_id is None else [config.start_id, config.first_id]
+        room = self.settings.max_target - len(start_ids)
+        sources = [self.framed(text) for text, _ in pairs]
         titles = self.tokenizer.encode_batch([target for _, target in pairs])
-        targets = [[*ids[: self.settings.max_target - 1], end_id] for ids in titles]
+        targets = [[*ids[:room], config.end_id] for ids in titles]
         total, pieces = 0.0, 0
         for batch in _batches([len(source) + len(target) for source, target in zip(sources, targets, strict=True)], 1):
             src_ids, src_mask = self._padded([sources[number] for number in batch])
             labels, known = self._padded([targets[number] for number in batch])
-            start = torch.full((len(batch), 1), self.model.config.start_id, device=self.device)
+            start = torch.tensor(start_ids, device=self.device).expand(len(batch), -1)
             logits = self.model(src_ids, torch.cat([start, labels[:, :-1]], dim=1), src_mask)  # (B, T, V)
+            logits = logits[:, len(start_ids) - 1 :]
             # A sum of many floats wants doubles, but doubles of all logits would want much memory.
             total += float(functional.cross_entropy(logits[known], labels[known], reduction="none").double().sum())
             pieces += int(known.sum())

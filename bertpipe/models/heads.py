@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bertpipe.models.bert import Bert, initialise
+from bertpipe.nn.activation import GATED, activation_module
 
 
 class MaskedLanguageHead(nn.Module):
@@ -19,7 +20,8 @@ class MaskedLanguageHead(nn.Module):
         super().__init__()
         width = bert.config.width
         self.transform = nn.Linear(width, width)
-        self.activation = nn.GELU()
+        # A gate would halve the width.
+        self.activation = activation_module("gelu" if bert.config.activation in GATED else bert.config.activation)
         self.norm = nn.LayerNorm(width, eps=bert.config.norm_eps)
         self.bias = nn.Parameter(torch.zeros(bert.config.vocab_size))
         initialise(self.transform)
@@ -75,9 +77,9 @@ class BertForPretraining(nn.Module):
         token_type_ids: Tensor,
         position_ids: Tensor,
         masked_index: Tensor,
-        cls_index: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Computes both heads where they are needed.
+        cls_index: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Computes the heads where they are needed.
 
         Args:
             input_ids: (B, T).
@@ -85,11 +87,13 @@ class BertForPretraining(nn.Module):
             token_type_ids: (B, T).
             position_ids: (B, T).
             masked_index: (M,), positions in the flattened batch whose piece is to be guessed.
-            cls_index: (P,), positions in the flattened batch of the ``[CLS]`` of each pair.
+            cls_index: (P,), positions in the flattened batch of the ``[CLS]`` of each pair; None for MLM
+                alone.
 
         Returns:
-            MLM logits (M, V) and NSP logits (P, 2).
+            MLM logits (M, V), and NSP logits (P, 2) or None.
         """
         hidden = self.bert(input_ids, attention_mask, token_type_ids, position_ids).flatten(0, 1)  # (B T, D)
         embedding = self.bert.token_embedding.weight
-        return self.masked_language(hidden[masked_index], embedding), self.next_sentence(hidden[cls_index])
+        next_logits = None if cls_index is None else self.next_sentence(hidden[cls_index])
+        return self.masked_language(hidden[masked_index], embedding), next_logits

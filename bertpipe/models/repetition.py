@@ -9,7 +9,7 @@ def forbid_repeated(logits: Tensor, written: Tensor, size: int) -> None:
     """Forbids every piece that would make a run of pieces appear in a target for the second time.
 
     Args:
-        logits: (R, V), changed in place.
+        logits: (R, V), or log-probabilities, changed in place.
         written: (R, T), the pieces so far.
         size: Length of the runs, at least 1 (Paulus et al. 2018, section 2.5, use 3).
     """

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from bertpipe.errors import ArtefactError, ConfigError
 from bertpipe.models.config import PRESETS, Positions
-from bertpipe.nn.layers import Activation
+from bertpipe.nn.activation import Activation
 
 KIND = "transformer"
 
@@ -40,7 +41,11 @@ class TransformerConfig:
         output_bias: A bias for every piece in the output.
         pad_id: Id of the padding piece.
         start_id: Id that every target starts with.
-        end_id: Id that every target ends with.
+        end_id: Id that every source and every target ends with.
+        source_prefix: Ids in front of a source.
+        source_suffix: Ids behind the end piece of a source, such as its language in mBART.
+        first_id: Id that a decoder writes first, whatever its source; None leaves it free.
+        forbidden_ids: Ids that a decoder never writes.
 
     Raises:
         ConfigError: A value is impossible.
@@ -66,6 +71,10 @@ class TransformerConfig:
     pad_id: int = 0
     start_id: int = 2
     end_id: int = 3
+    source_prefix: tuple[int, ...] = ()
+    source_suffix: tuple[int, ...] = ()
+    first_id: int | None = None
+    forbidden_ids: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "width", "heads", "inner", "max_length", "encoder_layers", "decoder_layers"):
@@ -80,9 +89,25 @@ class TransformerConfig:
                 f"width = {self.width} with heads = {self.heads}",
                 why="rotary positions turn pairs of a head's features",
             )
-        for name in ("pad_id", "start_id", "end_id"):
-            if not 0 <= getattr(self, name) < self.vocab_size:
-                raise ConfigError(f"{name} = {getattr(self, name)} is not in a vocabulary of {self.vocab_size}")
+        for name in ("pad_id", "start_id", "end_id", "source_prefix", "source_suffix", "first_id", "forbidden_ids"):
+            value = getattr(self, name)
+            for index in value if isinstance(value, tuple) else (value,):
+                if index is not None and not 0 <= index < self.vocab_size:
+                    raise ConfigError(f"{name} = {value} is not in a vocabulary of {self.vocab_size}")
+
+    @property
+    def frame(self) -> int:
+        """How many ids stand around the text of a source."""
+        return len(self.source_prefix) + 1 + len(self.source_suffix)
+
+    def framed(self, pieces: Sequence[int], limit: int) -> list[int]:
+        """A source as the encoder reads it.
+
+        Args:
+            pieces: Of its text; what is too much for ``limit`` is left out.
+            limit: Most tokens of the source with all that stands around it.
+        """
+        return [*self.source_prefix, *pieces[: max(0, limit - self.frame)], self.end_id, *self.source_suffix]
 
     @classmethod
     def preset(cls, name: str, vocab_size: int, **overrides: int | float | str | bool | None) -> TransformerConfig:
@@ -121,6 +146,9 @@ class TransformerConfig:
             known = {field.name for field in fields(cls)}
             if not isinstance(values, dict) or values.pop("kind", None) != KIND or not values.keys() <= known:
                 raise ArtefactError(f"{path} is not the configuration of a Transformer of ours")
-            return cls(**values)
+            whole: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+            }
+            return cls(**whole)
         except (OSError, ValueError, TypeError) as error:
             raise ArtefactError(f"{path} cannot be read", why=str(error)) from error

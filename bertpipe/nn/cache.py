@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 # Positions that a cache grows by; growing copies everything, so it is done seldom.
@@ -27,7 +28,8 @@ class LayerCache:
         self.memory_key = memory_key
         self.memory_value = memory_value
         self.length = 0
-        self._key: Tensor | None = None  # (R, H, room, K)
+        # (room, R, H, K): what is added, and what `reorder` copies, lies side by side in memory.
+        self._key: Tensor | None = None
         self._value: Tensor | None = None
 
     def extend(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -40,12 +42,12 @@ class LayerCache:
         Returns:
             Keys and values of all positions so far, each (R, H, T, K).
         """
-        if self._key is None or self._value is None or self.length == self._key.size(2):
+        if self._key is None or self._value is None or self.length == self._key.size(0):
             self._key, self._value = self._grown(self._key, key), self._grown(self._value, value)
-        self._key[:, :, self.length] = key[:, :, 0]
-        self._value[:, :, self.length] = value[:, :, 0]
+        self._key[self.length] = key[:, :, 0]
+        self._value[self.length] = value[:, :, 0]
         self.length += 1
-        return self._key[:, :, : self.length], self._value[:, :, : self.length]
+        return self._key[: self.length].permute(1, 2, 0, 3), self._value[: self.length].permute(1, 2, 0, 3)
 
     def reorder(self, rows: Tensor) -> None:
         """Keeps the written positions of some sequences, in another order, some of them several times.
@@ -54,7 +56,7 @@ class LayerCache:
             rows: (R',) int64, numbers of the rows to keep.
         """
         if self._key is not None and self._value is not None:
-            self._key, self._value = self._key[rows], self._value[rows]
+            self._key, self._value = self._reordered(self._key, rows), self._reordered(self._value, rows)
 
     def keep_sources(self, sources: Tensor) -> None:
         """Forgets the sources that are done.
@@ -62,14 +64,19 @@ class LayerCache:
         Args:
             sources: (B',) int64, numbers of those to keep.
         """
-        self.memory_key = self.memory_key[sources]
-        self.memory_value = self.memory_value[sources]
+        self.memory_key = self.memory_key.index_select(0, sources)
+        self.memory_value = self.memory_value.index_select(0, sources)
 
     def _grown(self, old: Tensor | None, newest: Tensor) -> Tensor:
         rows, heads, _, size = newest.shape
-        room = newest.new_empty(rows, heads, self.length + GROWTH, size)
+        room = newest.new_empty(self.length + GROWTH, rows, heads, size)
         if old is not None:
-            room[:, :, : self.length] = old
+            room[: self.length] = old
+        return room
+
+    def _reordered(self, old: Tensor, rows: Tensor) -> Tensor:
+        room = old.new_empty(old.size(0), len(rows), *old.shape[2:])
+        torch.index_select(old[: self.length], 1, rows, out=room[: self.length])
         return room
 
 

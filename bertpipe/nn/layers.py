@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 from torch import Tensor, nn
 
+from bertpipe.nn.activation import GATED, Activation, activation_module
 from bertpipe.nn.attention import MultiHeadAttention
 from bertpipe.nn.cache import LayerCache
 from bertpipe.nn.dropout import Dropout
 from bertpipe.nn.positions import Rotary
-
-Activation = Literal["gelu", "relu", "geglu"]
 
 
 class FeedForward(nn.Module):
@@ -21,8 +18,7 @@ class FeedForward(nn.Module):
         width: D.
         inner: Width between the two maps; BERT uses 4 D.
         dropout: Probability with which an inner feature is dropped in training.
-        activation: "gelu", as BERT has it; "relu", as the original Transformer; "geglu", where a GELU of one half of
-            the inner features gates the other (Shazeer 2020, "GLU variants improve Transformer").
+        activation: "gelu", as BERT has it, or another.
 
     Raises:
         ValueError: There is no such activation.
@@ -30,21 +26,14 @@ class FeedForward(nn.Module):
 
     def __init__(self, width: int, inner: int, dropout: float = 0.0, activation: Activation = "gelu") -> None:
         super().__init__()
-        if activation not in get_args(Activation):
-            raise ValueError(f"no activation {activation!r}; there are {', '.join(get_args(Activation))}")
-        self.gated = activation == "geglu"
-        self.inner = nn.Linear(width, 2 * inner if self.gated else inner)
-        self.activation = nn.ReLU() if activation == "relu" else nn.GELU()
+        self.inner = nn.Linear(width, 2 * inner if activation in GATED else inner)
+        self.activation = activation_module(activation)
         self.dropout = Dropout(dropout)
         self.output = nn.Linear(inner, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
-        x = self.inner(x)
-        if self.gated:
-            x, gate = x.chunk(2, dim=-1)
-            return self.output(self.dropout(self.activation(gate) * x))
-        return self.output(self.dropout(self.activation(x)))
+        return self.output(self.dropout(self.activation(self.inner(x))))
 
 
 class EncoderLayer(nn.Module):

@@ -64,3 +64,37 @@ class WeightedPooling(nn.Module):
 
     def _weighted(self, hidden: Tensor, input_ids: Tensor) -> Tensor:
         return hidden * self.log_weight(input_ids).exp()  # (B, T, D) * (B, T, 1)
+
+
+class ClsPooling(nn.Module):
+    """The vector of a text's first token, ``[CLS]``, scaled to length 1, as many published encoders have it."""
+
+    def forward(self, hidden: Tensor, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Pools token vectors; takes what `WeightedPooling.forward` takes.
+
+        Args:
+            hidden: (B, T, D).
+            input_ids: (B, T); not used.
+            attention_mask: (B, T); not used: padding is at the end.
+
+        Returns:
+            (B, D) of length 1.
+        """
+        return functional.normalize(hidden[:, 0], dim=-1)
+
+    def pool_packed(self, hidden: Tensor, input_ids: Tensor, text_index: Tensor, texts: int) -> Tensor:
+        """Pools the token vectors of packed rows; the same as `forward` on the texts laid out one a row.
+
+        Args:
+            hidden: (B, T, D).
+            input_ids: (B, T); not used.
+            text_index: (B, T), the number of the text that a token belongs to; ``texts`` at padding.
+            texts: N, the number of texts, each with at least one token.
+
+        Returns:
+            (N, D) of length 1.
+        """
+        owner = text_index.flatten()  # (B T,)
+        place = torch.arange(len(owner), device=owner.device)
+        first = place.new_full((texts + 1,), len(owner)).scatter_reduce(0, owner, place, "amin")  # (N + 1,)
+        return functional.normalize(hidden.flatten(0, 1)[first[:texts]], dim=-1)

@@ -16,12 +16,18 @@ def sinusoidal_positions(length: int, width: int) -> Tensor:
     Returns:
         (length, D).
     """
-    position = torch.arange(length, dtype=torch.float32)[:, None]  # (length, 1)
-    rate = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)  # (ceil(D / 2),)
+    # In single precision the angles of far positions would be off by a fraction that shows in their sines.
+    position = torch.arange(length, dtype=torch.float64)[:, None]  # (length, 1)
+    rate = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)  # (ceil(D / 2),)
     table = torch.empty(length, width)
     table[:, 0::2] = torch.sin(position * rate)
     table[:, 1::2] = torch.cos(position * rate)[:, : width // 2]
     return table
+
+
+def rotary_rates(head_size: int) -> Tensor:
+    """The angle by which each pair of features turns from one position to the next: (K / 2,)."""
+    return 10000.0 ** (-torch.arange(0, head_size, 2, dtype=torch.float32) / head_size)
 
 
 class Rotary(nn.Module):
@@ -44,8 +50,7 @@ class Rotary(nn.Module):
         super().__init__()
         if head_size % 2:
             raise ValueError(f"rotary positions need an even head size, not {head_size}")
-        rate = 10000.0 ** (-torch.arange(0, head_size, 2, dtype=torch.float32) / head_size)  # (K / 2,)
-        angle = torch.arange(length, dtype=torch.float32)[:, None] * rate  # (length, K / 2)
+        angle = torch.arange(length, dtype=torch.float32)[:, None] * rotary_rates(head_size)  # (length, K / 2)
         self.register_buffer("cosine", torch.cos(angle), persistent=False)
         self.register_buffer("sine", torch.sin(angle), persistent=False)
 

@@ -13,10 +13,9 @@ import onnxruntime
 
 from bertpipe.errors import ArtefactError
 from bertpipe.text.sequences import padded, passage_sequence, query_sequence
-from bertpipe.text.tokenizer import Tokenizer
+from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
 
-GRAPH, PIECES, SETTINGS = "encoder.onnx", "tokenizer.model", "encoder.json"
-ENCODER_FILES = (GRAPH, PIECES, SETTINGS)
+GRAPH, SETTINGS = "encoder.onnx", "encoder.json"
 # Tokens in a batch, padding included: larger batches fall out of the cache, smaller ones leave cores waiting.
 BATCH_TOKENS = 4096
 
@@ -41,6 +40,15 @@ class EncoderSettings:
         (folder / SETTINGS).write_text(text, encoding="utf-8")
 
 
+def encoder_files(folder: Path) -> list[Path]:
+    """An encoder's three files: graph, tokenizer and settings.
+
+    Raises:
+        ArtefactError: There is no tokenizer.
+    """
+    return [folder / GRAPH, tokenizer_file(folder), folder / SETTINGS]
+
+
 def encoder_digest(folder: Path) -> str:
     """Sha256 over an encoder's three files.
 
@@ -48,12 +56,12 @@ def encoder_digest(folder: Path) -> str:
         ArtefactError: A file is missing.
     """
     whole = hashlib.sha256()
-    for name in ENCODER_FILES:
+    for path in encoder_files(folder):
         try:
-            with (folder / name).open("rb") as file:
+            with path.open("rb") as file:
                 whole.update(hashlib.file_digest(file, "sha256").digest())
         except OSError as error:
-            raise ArtefactError(f"the encoder's file {folder / name} cannot be read", why=str(error)) from error
+            raise ArtefactError(f"the encoder's file {path} cannot be read", why=str(error)) from error
     return whole.hexdigest()
 
 
@@ -61,7 +69,7 @@ class Encoder:
     """Turns queries and passages into vectors of length 1.
 
     Args:
-        folder: Holds ``encoder.onnx``, ``tokenizer.model`` and ``encoder.json``.
+        folder: Holds ``encoder.onnx``, ``encoder.json``, and ``tokenizer.model`` or ``tokenizer.json``.
         threads: Threads to compute with; 0 is all cores.
 
     Attributes:
@@ -70,6 +78,7 @@ class Encoder:
 
     Raises:
         ArtefactError: A file is missing or damaged.
+        ConfigError: Its tokenizer needs a library that is not installed.
     """
 
     def __init__(self, folder: Path, threads: int = 0) -> None:
@@ -78,7 +87,7 @@ class Encoder:
             self.settings = EncoderSettings(**values)
         except (OSError, ValueError, TypeError) as error:
             raise ArtefactError(f"{folder / SETTINGS} cannot be read", why=str(error)) from error
-        self.tokenizer = Tokenizer(folder / PIECES)
+        self.tokenizer = Tokenizer(folder)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4
@@ -101,7 +110,7 @@ class Encoder:
         limit = self.settings.query_tokens
         # A piece stands for at least one character, and no query needs more characters than this for its pieces.
         ids = self.tokenizer.encode_batch([query[: 32 * limit] for query in queries])
-        return self._encode([query_sequence(one, limit) for one in ids])
+        return self._encode([query_sequence(one, limit, self.tokenizer.special) for one in ids])
 
     def encode_passages(self, passages: Sequence[tuple[str, str]]) -> np.ndarray:
         """Encodes passages.
@@ -115,12 +124,15 @@ class Encoder:
         limit = self.settings.passage_tokens
         titles = self.tokenizer.encode_batch([title for title, _ in passages])
         texts = self.tokenizer.encode_batch([text for _, text in passages])
-        return self._encode([passage_sequence(title, text, limit) for title, text in zip(titles, texts, strict=True)])
+        special = self.tokenizer.special
+        return self._encode(
+            [passage_sequence(title, text, limit, special) for title, text in zip(titles, texts, strict=True)]
+        )
 
     def _encode(self, sequences: list[list[int]]) -> np.ndarray:
         vectors = np.empty((len(sequences), self.settings.width), dtype=np.float32)
         for batch in _batches(sequences):
-            input_ids, attention_mask = padded([sequences[index] for index in batch])
+            input_ids, attention_mask = padded([sequences[index] for index in batch], self.tokenizer.pad_id)
             feed = {"input_ids": input_ids, "attention_mask": attention_mask}
             vectors[batch] = self._session.run(None, feed)[0]
         return vectors

@@ -25,7 +25,7 @@ import numpy as np
 from bertpipe.errors import ArtefactError, ConfigError
 from bertpipe.retrieval.analysis import analyse
 from bertpipe.retrieval.candidates import DEPTH, find_candidates
-from bertpipe.retrieval.encoder import ENCODER_FILES, Encoder, encoder_digest
+from bertpipe.retrieval.encoder import Encoder, encoder_digest, encoder_files
 from bertpipe.retrieval.fusion import fuse
 from bertpipe.retrieval.lexical import LexicalIndex
 from bertpipe.retrieval.passage import Passage
@@ -245,8 +245,8 @@ def build_index(
         ArtefactError: The numbers of passages and vectors differ.
     """
     (folder / ENCODER).mkdir(parents=True, exist_ok=True)
-    for name in ENCODER_FILES:
-        shutil.copyfile(encoder / name, folder / ENCODER / name)
+    for path in encoder_files(encoder):
+        shutil.copyfile(path, folder / ENCODER / path.name)
     shutil.copyfile(passages, folder / PASSAGES)
     store = PassageStore.open(folder / PASSAGES)
     if len(store) != len(vectors):

@@ -122,7 +122,7 @@ def _earlier_vectors(run: StageRun) -> tuple[dict[str, int], Any]:
 
 EMBED = Stage(
     name="embed",
-    version=1,
+    version=2,
     config=EmbedConfig,
     inputs=(Input("corpus"), Input("finetune")),
     run=embed,

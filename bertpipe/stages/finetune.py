@@ -9,15 +9,19 @@ from typing import Any
 from pydantic import Field
 
 from bertpipe.errors import ConfigError, InputError
+from bertpipe.pipeline.artefact import Manifest
 from bertpipe.pipeline.stage import Input, Stage, StageRun, resolve_path
 from bertpipe.stages.pretrain import PIECE_WEIGHTS
-from bertpipe.stages.tokenize import HELD_OUT, MODEL, TRAIN
-from bertpipe.stages.training import TrainingConfig, train
+from bertpipe.stages.tokenize import HELD_OUT, TRAIN
+from bertpipe.stages.training import TrainingConfig, require_text, train
 
 ENCODER = "encoder"
 VALIDATION_STEPS = 2
 VALIDATION_PAIRS = 64
 MEASURED_PAIRS = 128
+# An imported model has learned from more than a corpus can teach anew.
+LR, IMPORTED_LR = 3e-4, 2e-5
+TOKEN_LR_SCALE, IMPORTED_TOKEN_LR_SCALE = 3.0, 1.0
 
 
 class FinetuneConfig(TrainingConfig):
@@ -33,9 +37,13 @@ class FinetuneConfig(TrainingConfig):
     )
     query_tokens: int = Field(32, ge=4, description="Longest query, in tokens.")
     passage_tokens: int = Field(128, ge=16, description="Longest passage, in tokens, its title included.")
-    lr: float = Field(3e-4, gt=0, description="Highest learning rate.")
+    lr: float | None = Field(
+        None, gt=0, description="Highest learning rate; by default 0.0003, for an imported model 0.00002."
+    )
     pooling_lr_scale: float = Field(10.0, gt=0, description="Factor on lr for the pooling's weights, one a piece.")
-    token_lr_scale: float = Field(3.0, ge=0, description="Factor on lr for the token vectors.")
+    token_lr_scale: float | None = Field(
+        None, ge=0, description="Factor on lr for the token vectors; by default 3, for an imported model 1."
+    )
 
 
 def finetune(run: StageRun) -> dict[str, Any]:
@@ -46,9 +54,10 @@ def finetune(run: StageRun) -> dict[str, Any]:
     from bertpipe.models.checkpoint import load_pretrained, save_model
     from bertpipe.models.encoder import TextEncoder
     from bertpipe.models.onnx_export import export_encoder
-    from bertpipe.retrieval.encoder import GRAPH, PIECES, EncoderSettings
+    from bertpipe.nn.pooling import WeightedPooling
+    from bertpipe.retrieval.encoder import GRAPH, EncoderSettings
     from bertpipe.text.token_store import TokenStore
-    from bertpipe.text.tokenizer import Tokenizer
+    from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
     from bertpipe.training.context_scale import set_context_scale
     from bertpipe.training.contrastive import Contrastive
     from bertpipe.training.cooccurrence import inverse_document_frequencies
@@ -57,27 +66,36 @@ def finetune(run: StageRun) -> dict[str, Any]:
     config: FinetuneConfig = run.config
     tokens = run.inputs["tokenize"]
     store, held_out = TokenStore(tokens / TRAIN), TokenStore(tokens / HELD_OUT)
-    tokenizer = Tokenizer(tokens / MODEL)
+    pieces = tokenizer_file(tokens)
+    tokenizer = Tokenizer(pieces)
     bert = load_pretrained(run.inputs["pretrain"]).bert
+    imported = bool(Manifest.read(run.inputs["pretrain"]).config["imported"])
+    longest = bert.config.max_length
     for key in ("query_tokens", "passage_tokens"):
-        if getattr(config, key) > bert.config.max_length:
+        if getattr(config, key) > longest:
             raise ConfigError(
                 f"finetune.{key} = {getattr(config, key)} is more than the model can read",
-                hint=f"Lower it, or raise pretrain.max_length from {bert.config.max_length}.",
+                hint=f"Lower it to {longest}."
+                if imported
+                else f"Lower it, or raise pretrain.max_length from {longest}.",
             )
     torch.manual_seed(config.seed)
     encoder = TextEncoder(bert)
     learned = run.inputs["pretrain"] / PIECE_WEIGHTS
-    encoder.pooling.set_weights(
-        torch.from_numpy(np.load(learned, allow_pickle=False))
-        if learned.is_file()
-        else inverse_document_frequencies(store, tokenizer.vocab_size)
-    )
+    if isinstance(encoder.pooling, WeightedPooling):
+        encoder.pooling.set_weights(
+            torch.from_numpy(np.load(learned, allow_pickle=False))
+            if learned.is_file()
+            else inverse_document_frequencies(store, tokenizer.vocab_size, tokenizer.special)
+        )
+    if config.steps != 0:
+        require_text(store)
     user_pairs = _user_pairs(run, tokenizer) if config.pairs else None
 
     def pairs(source: TokenStore, size: int, seed: int) -> CorpusPairs:
         return CorpusPairs(
             source,
+            tokenizer.special,
             batch_size=size,
             query_tokens=config.query_tokens,
             passage_tokens=config.passage_tokens,
@@ -87,19 +105,26 @@ def finetune(run: StageRun) -> dict[str, Any]:
 
     batches = pairs(store, config.batch_size, config.seed)
 
+    lr = config.lr or (IMPORTED_LR if imported else LR)
+    token_lr_scale = config.token_lr_scale
+    if token_lr_scale is None:
+        token_lr_scale = IMPORTED_TOKEN_LR_SCALE if imported else TOKEN_LR_SCALE
+
     def recipe(steps: int) -> Contrastive:
         return Contrastive(
             encoder,
-            lr=config.lr,
+            lr=lr,
             weight_decay=config.weight_decay,
             warmup=config.warmup,
             steps=steps,
             pooling_lr_scale=config.pooling_lr_scale,
-            token_lr_scale=config.token_lr_scale,
+            token_lr_scale=token_lr_scale,
         )
 
-    measured = pairs(store, min(config.batch_size, MEASURED_PAIRS), config.seed)
-    context_scale = set_context_scale(recipe(1), measured, config.accelerator)
+    context_scale = 1.0
+    if config.steps != 0 and not imported:
+        measured = pairs(store, min(config.batch_size, MEASURED_PAIRS), config.seed)
+        context_scale = set_context_scale(recipe(1), measured, config.accelerator)
     validation = pairs(held_out, VALIDATION_PAIRS, config.seed + 1)
     metrics = train(
         run,
@@ -113,7 +138,7 @@ def finetune(run: StageRun) -> dict[str, Any]:
     folder = run.out / ENCODER
     folder.mkdir(exist_ok=True)
     export_encoder(encoder.cpu(), folder / GRAPH)
-    shutil.copyfile(tokens / MODEL, folder / PIECES)
+    shutil.copyfile(pieces, folder / pieces.name)
     EncoderSettings(bert.config.width, config.query_tokens, config.passage_tokens).save(folder)
     return {**metrics, "context_scale": context_scale}
 

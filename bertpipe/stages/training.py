@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from bertpipe.duration import parse_duration
+from bertpipe.errors import InputError
 from bertpipe.pipeline.stage import NEUTRAL, StageRun
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
+    from bertpipe.text.token_store import TokenStore
     from bertpipe.training.batches import Batches
 
 CURVE = "curve.jsonl"
@@ -23,9 +25,11 @@ class TrainingConfig(BaseModel, extra="forbid"):
     """How long and how to train."""
 
     budget: str = Field("4m", description='Time to train: "90s", "4m", "1h30m". Turned into steps before the first.')
-    steps: int | None = Field(None, gt=0, description="Steps to train, instead of a time.")
+    steps: int | None = Field(
+        None, ge=0, description="Steps to train, instead of a time; 0 takes the weights as they are."
+    )
     tokens: int | None = Field(None, gt=0, description="Tokens to train on, instead of a time.")
-    lr: float = Field(1e-3, gt=0, description="Highest learning rate.")
+    lr: float | None = Field(None, gt=0, description="Highest learning rate.")
     warmup: float = Field(0.06, ge=0, le=1, description="Share of the steps in which the learning rate rises.")
     weight_decay: float = Field(0.01, ge=0, description="Decay of the weight matrices.")
     seed: int = Field(0, ge=0, description="Seed of the weights, the order and all random choices.")
@@ -50,6 +54,20 @@ class TrainingConfig(BaseModel, extra="forbid"):
         return self
 
 
+def require_text(store: TokenStore) -> None:
+    """Makes sure that there is something to learn from.
+
+    Raises:
+        InputError: There is not.
+    """
+    if not store.num_tokens:
+        raise InputError(
+            "there is too little text to learn from",
+            why="all of it is held out to ask about later",
+            hint="Add documents; a few hundred are a sensible minimum.",
+        )
+
+
 def train(
     run: StageRun,
     recipe: Callable[[int], pl.LightningModule],
@@ -71,13 +89,16 @@ def train(
         average: The model ends with the mean of its weights after so many of the last legs.
 
     Returns:
-        Metrics: the last point of the curve, the steps, and the measured tokens a second.
+        Metrics: the last point of the curve, the steps, and the measured tokens a second. Without a step, that alone.
     """
+    config: TrainingConfig = run.config
+    if config.steps == 0:
+        (run.out / CURVE).touch()
+        return {"steps": 0}
     from bertpipe.training.budget import make_plan, measure_throughput
     from bertpipe.training.fit import fit, save_curve
     from bertpipe.training.legs import LegData
 
-    config: TrainingConfig = run.config
     plan = make_plan(
         run.resume / "plan.json",
         steps=config.steps,
@@ -99,4 +120,5 @@ def train(
     )
     save_curve(curve, run.out / CURVE)
     final = {name: round(value, 4) for name, value in curve[-1].items() if name != "step"}
-    return {**final, "steps": plan.steps, "tokens_per_second": plan.tokens_per_second}
+    measured = {"tokens_per_second": plan.tokens_per_second} if plan.tokens_per_second else {}
+    return {**final, "steps": plan.steps, **measured}

@@ -71,7 +71,10 @@ def passage_windows(text: str, tokenizer: PieceCounter, limit: int, overlap: int
     if not 0 <= overlap < limit:
         raise ValueError(f"an overlap of {overlap} tokens does not fit windows of {limit}")
     spans = split_sentences(text)
-    lengths = [len(ids) for ids in tokenizer.encode_batch([text[start:end] for start, end in spans])]
+    # With the space before it, which is no token for some tokenizers and several for others.
+    before = [0, *(end for _, end in spans)]
+    sentences = [text[begin:end] for begin, (_, end) in zip(before, spans, strict=False)]
+    lengths = [len(ids) for ids in tokenizer.encode_batch(sentences)]
     units: list[tuple[int, int, int]] = []  # start, end, tokens
     for (start, end), length in zip(spans, lengths, strict=True):
         if length <= limit:
@@ -98,6 +101,12 @@ def passage_windows(text: str, tokenizer: PieceCounter, limit: int, overlap: int
 
 def _cut(text: str, start: int, end: int, tokenizer: PieceCounter, limit: int) -> Iterator[tuple[int, int, int]]:
     offsets = tokenizer.encode_offsets(text[start:end])
+
+    def part(begin: int, after: int) -> tuple[int, int]:
+        """Where the pieces before number ``after`` end, and how many tokens the text up to there has."""
+        stop = end if after == len(offsets) else start + offsets[after][0]
+        return stop, len(tokenizer.encode_batch([text[begin:stop].strip()])[0])
+
     first = 0
     begin = start
     while first < len(offsets):
@@ -110,9 +119,18 @@ def _cut(text: str, start: int, end: int, tokenizer: PieceCounter, limit: int) -
                 if text[place : place + 1].isspace() or text[place - 1 : place].isspace():
                     after = candidate
                     break
-        stop = end if after == len(offsets) else start + offsets[after][0]
+        stop, tokens = part(begin, after)
+        # Read by itself, a part may take more pieces than inside of its word.
+        while tokens > limit and after > first + 1:
+            after = max(first + 1, after - (tokens - limit))
+            stop, tokens = part(begin, after)
+        # The pieces that spell one character are all at its place.
+        while stop <= begin and after < len(offsets):
+            after += 1
+            stop, tokens = part(begin, after)
         piece = text[begin:stop]
         if piece.strip():
             left = len(piece) - len(piece.lstrip())
-            yield begin + left, begin + len(piece.rstrip()), after - first + mark
+            # Together with the next part it has the pieces that it has inside of the sentence.
+            yield begin + left, begin + len(piece.rstrip()), max(tokens, after - first + mark)
         first, begin = after, stop

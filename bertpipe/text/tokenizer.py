@@ -1,94 +1,139 @@
-"""The tokenizer: SentencePiece unigram pieces with byte fallback (Kudo 2018; Kudo and Richardson 2018)."""
+"""The tokenizer: text to piece ids and back, for two kinds of files.
+
+- ``tokenizer.model``: ours, SentencePiece unigram pieces with byte fallback (Kudo 2018; Kudo and Richardson 2018).
+- ``tokenizer.json``: of an imported model, read by the ``tokenizers`` library.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
-
-import sentencepiece
+from typing import Literal, Protocol
 
 from bertpipe.errors import ArtefactError, ConfigError, InputError
+from bertpipe.text.special_ids import OUR_PIECES, OURS, SpecialIds
+from bertpipe.text.surrogates import encodable, places_before
 
-PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
-SPECIAL_PIECES = 5
+MODEL_FILE, JSON_FILE = "tokenizer.model", "tokenizer.json"
 # SentencePiece leaves out training lines longer than this many bytes; ours are cut instead.
 MAX_LINE_BYTES = 4192
 # More threads than cores do no harm, but another number of threads adds floats in another order and so trains
 # another tokenizer: the number is part of the recipe.
 TRAINING_THREADS = 4
+# Scores are multiples of 1/256. SentencePiece adds them in single precision, which is exact for such numbers: where two
+# ways to cut a word are equally likely ("88 8", "8 88"), the same one wins wherever the word stands, and in every
+# other library that reads the model.
+SCORE_STEPS = 256
+
+
+class Backend(Protocol):
+    """What a kind of tokenizer file has to offer."""
+
+    special: SpecialIds
+
+    @property
+    def vocab_size(self) -> int:
+        """V."""
+
+    def encode_batch(self, texts: Sequence[str], threads: int) -> list[list[int]]:
+        """The piece ids of many texts, without special pieces."""
+
+    def encode_offsets(self, text: str) -> list[tuple[int, int]]:
+        """Where each piece of a text stands in it, as character offsets."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of piece ids."""
+
+    def piece(self, index: int) -> str:
+        """The piece of an id."""
+
+    def is_byte(self, index: int) -> bool:
+        """Whether an id spells a byte."""
+
+
+def tokenizer_file(folder: Path) -> Path:
+    """The tokenizer in a folder: ``tokenizer.model``, or else ``tokenizer.json``.
+
+    Raises:
+        ArtefactError: There is none.
+    """
+    for name in (MODEL_FILE, JSON_FILE):
+        if (folder / name).is_file():
+            return folder / name
+    raise ArtefactError(f"{folder} has no tokenizer", why=f"neither {MODEL_FILE} nor {JSON_FILE} is there")
 
 
 class Tokenizer:
     """Text to piece ids and back.
 
     Args:
-        model_file: A SentencePiece model trained by `train_tokenizer`.
+        path: A ``tokenizer.model`` trained by `train_tokenizer`, a ``tokenizer.json``, or a folder with one of them.
+
+    Attributes:
+        special: Ids of the special pieces.
+        pad_id: One of them, as are ``unk_id``, ``cls_id``, ``sep_id`` and ``mask_id``.
 
     Raises:
-        ArtefactError: The file is missing or is not such a model.
+        ArtefactError: The file is missing or damaged.
+        ConfigError: It is a ``tokenizer.json``, and the ``tokenizers`` library is not installed.
     """
 
-    pad_id, unk_id, cls_id, sep_id, mask_id = range(SPECIAL_PIECES)
-
-    def __init__(self, model_file: Path) -> None:
-        if not model_file.is_file():
-            raise ArtefactError(f"{model_file} is missing", hint="Run `bertpipe tokenize`.")
-        try:
-            self._processor = sentencepiece.SentencePieceProcessor(model_file=str(model_file))
-        except (RuntimeError, OSError) as error:
-            raise ArtefactError(f"{model_file} is not a SentencePiece model") from error
-        expected = [PAD, UNK, CLS, SEP, MASK]
-        if [self._processor.id_to_piece(index) for index in range(SPECIAL_PIECES)] != expected:
-            raise ArtefactError(f"{model_file} was not trained by bertpipe", why="its special pieces differ")
+    def __init__(self, path: Path | str) -> None:
+        path = Path(path)
+        if path.is_dir():
+            path = tokenizer_file(path)
+        if not path.is_file():
+            raise ArtefactError(f"{path} is missing", hint="Run `bertpipe tokenize`.")
+        self._backend = _open(path)
+        self.special = self._backend.special
+        self.pad_id, self.unk_id = self.special.pad, self.special.unk
+        self.cls_id, self.sep_id, self.mask_id = self.special.cls, self.special.sep, self.special.mask
 
     @property
     def vocab_size(self) -> int:
         """V, the special pieces included."""
-        return self._processor.get_piece_size()
+        return self._backend.vocab_size
 
     def encode(self, text: str) -> list[int]:
         """The piece ids of a text, without special pieces."""
-        return self._processor.encode(encodable(text))
+        return self._backend.encode_batch([encodable(text)], 1)[0]
 
     def encode_batch(self, texts: Sequence[str], threads: int = 1) -> list[list[int]]:
         """The piece ids of many texts."""
-        return self._processor.encode([encodable(text) for text in texts], num_threads=threads)
+        return self._backend.encode_batch([encodable(text) for text in texts], threads)
 
     def encode_offsets(self, text: str) -> list[tuple[int, int]]:
         """Where each piece of a text stands in it, as character offsets (start, end)."""
         clean = encodable(text)
-        pieces = self._processor.encode(clean, out_type="proto").pieces
-        if clean.isascii():
-            return [(piece.begin, piece.end) for piece in pieces]
-        # SentencePiece counts bytes of UTF-8; a byte of a spelled character belongs to that character.
-        character_of: list[int] = []
-        for place, character in enumerate(clean):
-            character_of += [place] * len(character.encode())
-        character_of.append(len(clean))
-        return [(character_of[piece.begin], character_of[piece.end]) for piece in pieces]
+        spans = self._backend.encode_offsets(clean)
+        if len(clean) == len(text):
+            return spans
+        places = places_before(text)
+        return [(places[start], places[end]) for start, end in spans]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of piece ids."""
-        return self._processor.decode(list(ids))
+        """The text of piece ids; special pieces are left out."""
+        return self._backend.decode(ids)
 
     def piece(self, index: int) -> str:
-        """The piece of an id; ``▁`` stands for a space."""
-        return self._processor.id_to_piece(index)
+        """The piece of an id. Marks in it are the file's: ``▁`` stands for a space in ours, WordPiece has ``##``."""
+        return self._backend.piece(index)
 
     def is_byte(self, index: int) -> bool:
         """Whether an id is one of the 256 bytes that unknown characters fall back to."""
-        return self._processor.is_byte(index)
+        return self._backend.is_byte(index)
 
 
-def encodable(text: str) -> str:
-    """Replaces lone surrogates, which no UTF-8 can carry, with U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+def _open(path: Path) -> Backend:
+    # Each library is imported only where a file needs it: a search waits for every import.
+    if path.suffix == ".json":
+        from bertpipe.text.json_backend import JsonBackend
+
+        return JsonBackend(path)
+    from bertpipe.text.sentencepiece_backend import SentencePieceBackend
+
+    return SentencePieceBackend(path)
 
 
 def train_tokenizer(
@@ -115,7 +160,10 @@ def train_tokenizer(
         ConfigError: ``vocab_size`` has no room for the corpus's characters.
         InputError: There is no text to learn from.
     """
+    import sentencepiece
+
     model = io.BytesIO()
+    pad, unk, cls, sep, mask = OUR_PIECES
     try:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=_cut(lines),
@@ -128,15 +176,15 @@ def train_tokenizer(
             normalization_rule_name="nmt_nfkc_cf" if case == "fold" else "nmt_nfkc",
             max_sentence_length=MAX_LINE_BYTES,
             num_threads=TRAINING_THREADS,
-            pad_id=Tokenizer.pad_id,
-            unk_id=Tokenizer.unk_id,
-            bos_id=Tokenizer.cls_id,
-            eos_id=Tokenizer.sep_id,
-            pad_piece=PAD,
-            unk_piece=UNK,
-            bos_piece=CLS,
-            eos_piece=SEP,
-            control_symbols=[MASK],
+            pad_id=OURS.pad,
+            unk_id=OURS.unk,
+            bos_id=OURS.cls,
+            eos_id=OURS.sep,
+            pad_piece=pad,
+            unk_piece=unk,
+            bos_piece=cls,
+            eos_piece=sep,
+            control_symbols=[mask],
             minloglevel=2,
         )
     except RuntimeError as error:
@@ -148,7 +196,16 @@ def train_tokenizer(
             ) from error
         # The trainer's own words name its source files.
         raise InputError("the tokenizer found too little text to learn from", hint="Add documents.") from error
-    model_file.write_bytes(model.getvalue())
+    model_file.write_bytes(_with_exact_scores(model.getvalue()))
+
+
+def _with_exact_scores(model: bytes) -> bytes:
+    from sentencepiece.sentencepiece_model_pb2 import ModelProto
+
+    proto = ModelProto.FromString(model)
+    for piece in proto.pieces:
+        piece.score = round(piece.score * SCORE_STEPS) / SCORE_STEPS
+    return proto.SerializeToString(deterministic=True)
 
 
 def _cut(lines: Iterable[str]) -> Iterator[str]:

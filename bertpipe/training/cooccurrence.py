@@ -14,8 +14,8 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from bertpipe.text.special_ids import SpecialIds
 from bertpipe.text.token_store import TokenStore
-from bertpipe.text.tokenizer import SPECIAL_PIECES
 
 
 def cooccurrence_counts(tokens: np.ndarray, vocab_size: int, window: int) -> sparse.csr_array:
@@ -105,7 +105,14 @@ def _by_rows(matrix: sparse.csr_array) -> Tensor:
 
 
 def token_vectors(
-    store: TokenStore, vocab_size: int, width: int, *, window: int = 10, max_tokens: int = 8_000_000, seed: int = 0
+    store: TokenStore,
+    vocab_size: int,
+    width: int,
+    special: SpecialIds,
+    *,
+    window: int = 10,
+    max_tokens: int = 8_000_000,
+    seed: int = 0,
 ) -> Tensor:
     """Vectors for every piece of the vocabulary from the corpus's co-occurrences.
 
@@ -113,6 +120,7 @@ def token_vectors(
         store: The corpus.
         vocab_size: V.
         width: D.
+        special: Ids of the special pieces.
         window: Places to each side that count as near.
         max_tokens: Tokens to count; more add little.
         seed: Of the randomised decomposition and of the vectors of pieces that never occur.
@@ -129,23 +137,24 @@ def token_vectors(
     # U S^0.5 serves similarity better than U S (Levy et al. 2015, section 3.3, "eigenvalue weighting").
     vectors[:, :rank] = left * singular.sqrt()
     never = vectors.norm(dim=1) < 1e-6
-    never[:SPECIAL_PIECES] = True
+    never[list(special.all)] = True
     vectors[never] = noise[never]
     vectors = vectors - vectors.mean(dim=1, keepdim=True)
     return vectors / vectors.std(dim=1, keepdim=True).clamp_min(1e-6) * 0.02
 
 
-def inverse_document_frequencies(store: TokenStore, vocab_size: int) -> Tensor:
+def inverse_document_frequencies(store: TokenStore, vocab_size: int, special: SpecialIds) -> Tensor:
     """log(1 + D / df) of every piece, from 0.01 for special pieces; the start of the pooling weights.
 
     Args:
         store: The corpus.
         vocab_size: V.
+        special: Ids of the special pieces.
 
     Returns:
         (V,) float32, positive.
     """
     frequency = torch.from_numpy(store.document_frequencies(vocab_size)).float()
     weights = torch.log1p(store.num_documents / frequency.clamp_min(1.0))
-    weights[:SPECIAL_PIECES] = 0.01
+    weights[list(special.all)] = 0.01
     return weights

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from bertpipe.errors import InputError
 from bertpipe.text.sequences import passage_sequence, query_sequence
+from bertpipe.text.special_ids import SpecialIds
 from bertpipe.text.token_store import TokenStore
-from bertpipe.text.tokenizer import Tokenizer
 from bertpipe.training.visits import generator, visit
 
 # Shares of the kinds where a document allows all three.
@@ -61,12 +61,13 @@ class PairBatch:
         return PairBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
-def pack(sequences: list[list[int]], length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def pack(sequences: list[list[int]], length: int, pad_id: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Puts sequences into as few rows as first-fit-decreasing finds.
 
     Args:
         sequences: N lists of piece ids, none longer than ``length``.
         length: T.
+        pad_id: Id of the padding piece.
 
     Returns:
         input_ids, sequence_ids and text_index as in `PairBatch`, int64 (R, T).
@@ -82,7 +83,7 @@ def pack(sequences: list[list[int]], length: int) -> tuple[np.ndarray, np.ndarra
         rows[row].append(text)
         room[row] -= size
     shape = (len(rows), length)
-    input_ids = np.full(shape, Tokenizer.pad_id, dtype=np.int64)
+    input_ids = np.full(shape, pad_id, dtype=np.int64)
     sequence_ids = np.zeros(shape, dtype=np.int64)
     text_index = np.full(shape, len(sequences), dtype=np.int64)
     for row, texts in enumerate(rows):
@@ -101,6 +102,7 @@ class CorpusPairs:
 
     Args:
         store: The documents.
+        special: Ids of the special pieces.
         batch_size: B.
         query_tokens: Longest query.
         passage_tokens: Longest passage.
@@ -111,6 +113,7 @@ class CorpusPairs:
     def __init__(
         self,
         store: TokenStore,
+        special: SpecialIds,
         *,
         batch_size: int,
         query_tokens: int,
@@ -119,6 +122,7 @@ class CorpusPairs:
         user_pairs: TokenStore | None = None,
     ) -> None:
         self.store = store
+        self.special = special
         self.batch_size = batch_size
         self.query_tokens = query_tokens
         self.passage_tokens = passage_tokens
@@ -164,7 +168,7 @@ class CorpusPairs:
             )
         sequences = [query for query, _ in pairs] + [passage for _, passage in pairs]
         input_ids, sequence_ids, text_index = map(
-            torch.from_numpy, pack(sequences, max(self.query_tokens, self.passage_tokens))
+            torch.from_numpy, pack(sequences, max(self.query_tokens, self.passage_tokens), self.special.pad)
         )
         return PairBatch(input_ids, sequence_ids, text_index, torch.tensor(documents))
 
@@ -221,6 +225,6 @@ class CorpusPairs:
     ) -> tuple[list[int], list[int]]:
         text = np.concatenate(sentences).tolist()
         return (
-            query_sequence(query.tolist(), self.query_tokens),
-            passage_sequence(title.tolist(), text, self.passage_tokens),
+            query_sequence(query.tolist(), self.query_tokens, self.special),
+            passage_sequence(title.tolist(), text, self.passage_tokens, self.special),
         )

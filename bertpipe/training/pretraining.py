@@ -1,4 +1,8 @@
-"""Masked-language-model and next-sentence pretraining as a LightningModule (Devlin et al. 2019, section 3.1)."""
+"""Pretraining as a LightningModule.
+
+BERT's (Devlin et al. 2019, section 3.1) or RoBERTa's (Liu et al. 2019, section 4): which of the two, the batches say.
+RoBERTa's have no next sentence to tell.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,11 @@ from torch.nn import functional
 from bertpipe.models.heads import BertForPretraining
 from bertpipe.nn.packing import attention_mask_of, position_ids_of
 from bertpipe.training.optimizer import adamw_with_warmup
-from bertpipe.training.sentence_pairs import PretrainingBatch
+from bertpipe.training.pretraining_batch import PretrainingBatch
 
 
 class Pretraining(pl.LightningModule):
-    """Trains a BERT on packed, masked sentence pairs.
+    """Trains a BERT on packed, masked rows.
 
     Args:
         model: BERT with its two heads.
@@ -48,28 +52,29 @@ class Pretraining(pl.LightningModule):
         }
 
     def training_step(self, batch: PretrainingBatch, batch_idx: int) -> Tensor:
-        """The sum of both losses."""
+        """The masked language model's loss, and the next sentence's where there is one."""
         masked_logits, next_logits = self._logits(batch)
-        return functional.cross_entropy(masked_logits, batch.labels) + functional.cross_entropy(
-            next_logits, batch.next_sentence_label
-        )
+        loss = functional.cross_entropy(masked_logits, batch.labels)
+        if next_logits is not None and batch.next_sentence_label is not None:
+            loss = loss + functional.cross_entropy(next_logits, batch.next_sentence_label)
+        return loss
 
     def validation_step(self, batch: PretrainingBatch, batch_idx: int) -> None:
-        """Logs the loss and the accuracy of both heads."""
+        """Logs the masked language model's loss, and the accuracy of the heads in use."""
         masked_logits, next_logits = self._logits(batch)
         masked_loss = functional.cross_entropy(masked_logits, batch.labels)
         masked_accuracy = (masked_logits.argmax(-1) == batch.labels).float().mean()
-        next_accuracy = (next_logits.argmax(-1) == batch.next_sentence_label).float().mean()
-        masked, pairs = len(batch.labels), len(batch.next_sentence_label)
-        self.log("val_mlm_loss", masked_loss, batch_size=masked)
-        self.log("val_mlm_accuracy", masked_accuracy, batch_size=masked)
-        self.log("val_nsp_accuracy", next_accuracy, batch_size=pairs)
+        self.log("val_mlm_loss", masked_loss, batch_size=len(batch.labels))
+        self.log("val_mlm_accuracy", masked_accuracy, batch_size=len(batch.labels))
+        if next_logits is not None and batch.next_sentence_label is not None:
+            next_accuracy = (next_logits.argmax(-1) == batch.next_sentence_label).float().mean()
+            self.log("val_nsp_accuracy", next_accuracy, batch_size=len(batch.next_sentence_label))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW with a warm-up and a linear decay."""
         return adamw_with_warmup(self.model, **self.recipe, fused=self.trainer.precision == "32-true")
 
-    def _logits(self, batch: PretrainingBatch) -> tuple[Tensor, Tensor]:
+    def _logits(self, batch: PretrainingBatch) -> tuple[Tensor, Tensor | None]:
         return self.model(
             batch.input_ids,
             attention_mask_of(batch.sequence_ids),

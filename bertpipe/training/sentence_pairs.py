@@ -2,55 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
 import numpy as np
-import torch
-from torch import Tensor
 
 from bertpipe.text.token_store import TokenStore
-from bertpipe.text.tokenizer import Tokenizer
-from bertpipe.training.masking import IGNORED, mask_tokens
+from bertpipe.training.masking import Masking
+from bertpipe.training.pretraining_batch import Example, PretrainingBatch, packed_batch
 from bertpipe.training.visits import generator, visit
 
 # Share of examples made shorter than they need be, so that the model also sees short inputs (BERT's published code).
 SHORT_SHARE = 0.1
-# A pair needs [CLS] a [SEP] b [SEP]; a row with less room than this is padded out.
-SMALLEST_EXAMPLE = 16
-# Visits to the corpus that a row may use up; a row of very short documents is padded after them.
-MOST_PAIRS = 16
-
-
-@dataclass(frozen=True)
-class PretrainingBatch:
-    """Packed rows with what is to be guessed.
-
-    Attributes:
-        input_ids: int64 (B, T), some pieces hidden.
-        token_type_ids: int64 (B, T), 0 for the first and 1 for the second segment of a pair.
-        sequence_ids: int64 (B, T), see `bertpipe.nn.packing`.
-        labels: int64 (M,), the hidden pieces.
-        masked_index: int64 (M,), their positions in the flattened batch.
-        cls_index: int64 (P,), positions of the pairs' ``[CLS]`` in the flattened batch.
-        next_sentence_label: int64 (P,), 1 where the second segment follows the first.
-    """
-
-    input_ids: Tensor
-    token_type_ids: Tensor
-    sequence_ids: Tensor
-    labels: Tensor
-    masked_index: Tensor
-    cls_index: Tensor
-    next_sentence_label: Tensor
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens without padding."""
-        return int((self.sequence_ids > 0).sum())
-
-    def to(self, device: torch.device) -> PretrainingBatch:
-        """The batch on another device; Lightning calls this."""
-        return PretrainingBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 class SentencePairs:
@@ -60,19 +20,15 @@ class SentencePairs:
         store: The documents.
         rows: B.
         length: T.
-        vocab_size: V.
-        mask_rate: Share of tokens to guess.
+        masking: Hides tokens.
         seed: Of the order and of all choices.
     """
 
-    def __init__(
-        self, store: TokenStore, *, rows: int, length: int, vocab_size: int, mask_rate: float, seed: int
-    ) -> None:
+    def __init__(self, store: TokenStore, *, rows: int, length: int, masking: Masking, seed: int) -> None:
         self.store = store
         self.rows = rows
         self.length = length
-        self.vocab_size = vocab_size
-        self.mask_rate = mask_rate
+        self.masking = masking
         self.seed = seed
 
     def batch(self, step: int) -> PretrainingBatch:
@@ -82,42 +38,12 @@ class SentencePairs:
             step: 0, 1, 2 ...
         """
         rng = generator(self.seed, "sentence pairs", step)
-        shape = (self.rows, self.length)
-        input_ids = np.full(shape, Tokenizer.pad_id, dtype=np.int64)
-        token_type_ids, sequence_ids = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-        cls_index: list[int] = []
-        follows: list[int] = []
-        for row in range(self.rows):
-            used = 0
-            for slot in range(MOST_PAIRS):
-                room = self.length - used
-                if room < SMALLEST_EXAMPLE:
-                    break
-                counter = (step * self.rows + row) * MOST_PAIRS + slot
-                first, second, is_next = self._pair(counter, room - 3, rng)
-                end = used + len(first) + len(second) + 3
-                middle = used + len(first) + 2
-                cls_index.append(row * self.length + used)
-                follows.append(is_next)
-                input_ids[row, used:end] = np.concatenate(
-                    [[Tokenizer.cls_id], first, [Tokenizer.sep_id], second, [Tokenizer.sep_id]]
-                )
-                token_type_ids[row, middle:end] = 1
-                sequence_ids[row, used:end] = slot + 1
-                used = end
-        masked, labels = mask_tokens(input_ids, self.vocab_size, self.mask_rate, rng)
-        flat = labels.ravel()
-        masked_index = np.flatnonzero(flat != IGNORED)
-        arrays = (
-            masked,
-            token_type_ids,
-            sequence_ids,
-            flat[masked_index],
-            masked_index,
-            np.array(cls_index, dtype=np.int64),
-            np.array(follows, dtype=np.int64),
-        )
-        return PretrainingBatch(*map(torch.from_numpy, arrays))
+
+        def draw(counter: int, room: int) -> Example:
+            first, second, is_next = self._pair(counter, room - 3, rng)
+            return Example((first, second), is_next)
+
+        return packed_batch(draw, step=step, rows=self.rows, length=self.length, masking=self.masking, rng=rng)
 
     def _pair(self, counter: int, room: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
         """Two segments of together at most ``room`` tokens, each at least one, and whether the second follows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -24,12 +25,15 @@ class SequencePairs:
     Args:
         store: The documents; those without a title or a text are left out.
         batch_tokens: Tokens in a batch, of both sides and with padding, at most.
-        max_source: Longest source, its end piece included; the rest of a longer one is not read.
+        max_source: Longest source, with the pieces around it; the rest of a longer one is not read.
         max_target: Longest target, its end piece included; the rest of a longer one is not learned.
         pad_id: Fills short sequences.
         start_id: First piece that the decoder reads.
-        end_id: Last piece of sources and targets.
+        end_id: Last piece of sources' texts and of targets.
         seed: Of the order.
+        source_prefix: Pieces in front of a source.
+        source_suffix: Pieces behind the end piece of a source.
+        first_id: The first piece of every target, if there is such a one.
 
     Attributes:
         cut_sources: Pairs whose source is longer than ``max_source``.
@@ -47,18 +51,24 @@ class SequencePairs:
         start_id: int,
         end_id: int,
         seed: int,
+        source_prefix: Sequence[int] = (),
+        source_suffix: Sequence[int] = (),
+        first_id: int | None = None,
     ) -> None:
         self.store = store
         self.batch_tokens = batch_tokens
         self.max_source, self.max_target = max_source, max_target
         self.pad_id, self.start_id, self.end_id = pad_id, start_id, end_id
         self.seed = seed
+        self._before, self._behind = list(source_prefix), [end_id, *source_suffix]
+        self._first = [] if first_id is None else [first_id]
         first = store.documents[:-1]
         starts, ends = store.sentences[first], store.sentences[store.documents[1:]]
         title_ends = store.sentences[np.minimum(first + 1, len(store.sentences) - 1)]
         source, target = ends - title_ends, title_ends - starts
         self._documents = np.flatnonzero((source > 0) & (target > 0))
-        source, target = source[self._documents] + 1, target[self._documents] + 1
+        source = source[self._documents] + len(self._before) + len(self._behind)
+        target = target[self._documents] + len(self._first) + 1
         self.cut_sources = int((source > max_source).sum())
         self.cut_targets = int((target > max_target).sum())
         self._source = np.minimum(source, max_source)
@@ -97,15 +107,15 @@ class SequencePairs:
             document = int(self._documents[pair])
             body, title = self.store.body(document), self.store.title(document)
             start, end = int(self.store.sentences[body.start]), int(self.store.sentences[body.stop])
-            kept = min(end - start, self.max_source - 1)
-            src_ids[row, :kept] = self.store.span(start, start + kept)
-            src_ids[row, kept] = self.end_id
-            src_mask[row, : kept + 1] = True
-            title = title[: self.max_target - 1]
+            kept = min(end - start, self.max_source - len(self._before) - len(self._behind))
+            source = [*self._before, *self.store.span(start, start + kept), *self._behind]
+            src_ids[row, : len(source)] = source
+            src_mask[row, : len(source)] = True
+            target = [*self._first, *title[: self.max_target - len(self._first) - 1]]
             tgt_ids[row, 0] = self.start_id
-            tgt_ids[row, 1 : len(title) + 1] = title
-            labels[row, : len(title)] = title
-            labels[row, len(title)] = self.end_id
+            tgt_ids[row, 1 : len(target) + 1] = target
+            labels[row, : len(target)] = target
+            labels[row, len(target)] = self.end_id
         return SequenceBatch(*map(torch.from_numpy, (src_ids, src_mask, tgt_ids, labels)))
 
     def _batch_bounds(self) -> np.ndarray:

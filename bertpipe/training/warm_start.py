@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bertpipe.models.bert import Bert
 from bertpipe.models.encoder import TextEncoder
+from bertpipe.nn.pooling import WeightedPooling
 from bertpipe.progress import Progress
 from bertpipe.training.budget import Plan
 from bertpipe.training.contrastive import Contrastive
@@ -44,10 +45,11 @@ def warm_start(
     """
     config = bert.config
     progress.start("warm start: counting co-occurrences")
-    bert.start_from(token_vectors(pairs.store, config.vocab_size, config.width, seed=seed))
+    bert.start_from(token_vectors(pairs.store, config.vocab_size, config.width, pairs.special, seed=seed))
     progress.finish()
     encoder = TextEncoder(bert)
-    encoder.pooling.set_weights(inverse_document_frequencies(pairs.store, config.vocab_size))
+    assert isinstance(encoder.pooling, WeightedPooling)
+    encoder.pooling.set_weights(inverse_document_frequencies(pairs.store, config.vocab_size, pairs.special))
     if pairs.possible:
         steps = min(MOST_STEPS, max(1, PAIRS_A_DOCUMENT * pairs.store.num_documents // pairs.batch_size))
         module = Contrastive(

@@ -117,3 +117,58 @@ def test_folders_that_hold_nothing(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.count("\n") == 1
     assert invoke(["init", "empty", "--budget", "soon"]) == 2
     assert not (tmp_path / "bertpipe.toml").exists()
+
+
+@pytest.fixture
+def imported(notes):
+    """A folder that looks like an imported model."""
+    folder = notes.parent / "models" / "small"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text('{"vocab_size": 9, "max_length": 512}')
+    (folder / "pooling.json").write_text('{"pooling": "mean", "normalize": true, "longest_text": 128}')
+    for name in ("model.safetensors", "tokenizer.json"):
+        (folder / name).touch()
+    return folder
+
+
+def test_an_imported_model(notes, imported):
+    (notes.parent / "pipelines").mkdir()
+    assert invoke(["init", "my notes", "--model", "models/small", "--out", "pipelines/notes.toml"]) == 0
+    path = notes.parent / "pipelines" / "notes.toml"
+    configs = load(path).configs
+    assert configs["tokenize"].imported == configs["pretrain"].imported == "../models/small"
+    assert configs["pretrain"].steps == configs["finetune"].steps == 0
+    assert (configs["finetune"].query_tokens, configs["finetune"].passage_tokens) == (64, 128)
+    # What is commented out is right as well, and adapts the model instead.
+    text = re.sub(r"(?m)^# (\w+ = )", r"\1", path.read_text())
+    path.write_text(text.replace("steps = 0\n", ""))
+    configs = load(path).configs
+    assert configs["pretrain"].steps is None
+    assert configs["pretrain"].budget == configs["finetune"].budget == "4m"
+    assert configs["finetune"].pairs == "pairs.tsv"
+
+
+def test_every_key_is_commented_with_a_model_too(notes, imported):
+    invoke(["init", "my notes", "--model", str(imported)])
+    test_lines = (notes.parent / "bertpipe.toml").read_text().splitlines()
+    keys = [place for place, line in enumerate(test_lines) if re.match(r"(# )?\w+ = ", line)]
+    assert len(keys) > 12
+    assert all(test_lines[place - 1].startswith("# ") for place in keys)
+
+
+@pytest.mark.parametrize("missing", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_what_is_not_an_imported_model(notes, imported, capsys, missing):
+    (imported / missing).unlink()
+    assert invoke(["init", "my notes", "--model", "models/small"]) == 1
+    error = capsys.readouterr().err
+    assert error == (
+        f"error: models/small is not an imported model (there is no {missing}). Read one with `bertpipe import`.\n"
+    )
+    assert not (notes.parent / "bertpipe.toml").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"longest_text": "long"}'])
+def test_a_damaged_model(notes, imported, capsys, content):
+    (imported / "pooling.json").write_text(content)
+    assert invoke(["init", "my notes", "--model", "models/small"]) == 1
+    assert capsys.readouterr().err.startswith("error: models/small/pooling.json is not of an imported model (")

@@ -91,6 +91,17 @@ def test_positions_matter(bert):
     assert not torch.allclose(bert(ids)[0, 0], bert(ids.flip(1))[0, 2])
 
 
+def test_the_activation_is_that_of_the_config():
+    outputs = []
+    for activation in ("gelu", "gelu_tanh", "relu"):
+        torch.manual_seed(0)
+        model = BertForPretraining(Bert(small(activation=activation))).eval()
+        assert type(model.masked_language.activation) is type(model.bert.layers[0].feed_forward.activation)
+        outputs.append(model.bert(torch.tensor([[7, 8, 9]])))
+    assert not torch.equal(outputs[0], outputs[1])
+    assert not torch.equal(outputs[0], outputs[2])
+
+
 def test_layers_start_by_doing_nothing(bert):
     vectors = torch.randn(50, 32)
     bert.start_from(vectors)
@@ -117,6 +128,9 @@ def test_heads_are_computed_where_asked(bert):
     mlm, nsp = model(ids, attention_mask_of(rows), torch.zeros_like(ids), position_ids_of(rows), masked, starts)
     assert mlm.shape == (3, 50)
     assert nsp.shape == (2, 2)
+    alone, nothing = model(ids, attention_mask_of(rows), torch.zeros_like(ids), position_ids_of(rows), masked)
+    assert torch.equal(alone, mlm)
+    assert nothing is None
     hidden = bert(ids).flatten(0, 1)
     torch.testing.assert_close(mlm, model.masked_language(hidden[masked], bert.token_embedding.weight))
 
@@ -127,8 +141,22 @@ def test_output_embedding_is_tied(bert):
     assert names == ["bert.token_embedding.weight"]
 
 
-def test_encoder_gives_unit_vectors_and_ignores_padding(bert):
-    encoder = TextEncoder(bert).eval()
+@pytest.mark.parametrize("pooling", ["weighted", "cls"])
+def test_packed_encoding_is_the_same(pooling):
+    torch.manual_seed(0)
+    encoder = TextEncoder(Bert(small(pooling=pooling))).eval()
+    texts = [torch.randint(5, 50, (1, length)) for length in (5, 7)]
+    packed = torch.cat([*texts, torch.zeros(1, 4, dtype=torch.long)], dim=1)
+    sequence_ids = torch.tensor([[1] * 5 + [2] * 7 + [0] * 4])
+    text_index = torch.tensor([[0] * 5 + [1] * 7 + [2] * 4])
+    alone = torch.cat([encoder(text, torch.ones_like(text)) for text in texts])
+    torch.testing.assert_close(encoder.encode_packed(packed, sequence_ids, text_index, 2), alone, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("pooling", ["weighted", "cls"])
+def test_encoder_gives_unit_vectors_and_ignores_padding(pooling):
+    torch.manual_seed(0)
+    encoder = TextEncoder(Bert(small(pooling=pooling))).eval()
     ids = torch.randint(5, 50, (1, 6))
     padded = torch.cat([ids, torch.zeros(1, 3, dtype=torch.long)], dim=1)
     mask = torch.tensor([[1] * 6 + [0] * 3])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -23,13 +25,17 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_round_trip(tmp_path):
-    encoder = TextEncoder(Bert(CONFIG))
+@pytest.mark.parametrize("pooling", ["weighted", "cls"])
+def test_round_trip(tmp_path, pooling):
+    config = replace(CONFIG, pooling=pooling)
+    encoder = TextEncoder(Bert(config))
     save_model(encoder, tmp_path)
     loaded = load_encoder(tmp_path)
+    assert loaded.state_dict().keys() == encoder.state_dict().keys()
     for name, tensor in encoder.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], tensor)
-    assert loaded.bert.config == CONFIG
+    assert loaded.bert.config == config
+    assert type(loaded.pooling) is type(encoder.pooling)
 
 
 def test_another_model_is_refused(folder):

@@ -32,3 +32,15 @@ def test_other_files_are_refused(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(ArtefactError):
         BertConfig.load(tmp_path / "config.json")
+
+
+def test_configurations_from_before_a_field_was_there_can_be_read(tmp_path):
+    (tmp_path / "config.json").write_text('{"vocab_size": 300, "width": 8, "heads": 2}')
+    config = BertConfig.load(tmp_path / "config.json")
+    assert (config.activation, config.pooling) == ("gelu", "weighted")
+
+
+@pytest.mark.parametrize("name", ["positions", "activation", "pooling"])
+def test_kinds_that_do_not_exist_are_refused(name):
+    with pytest.raises(ConfigError, match=f"{name} = 'other' .*there are"):
+        BertConfig(100, **{name: "other"})

@@ -7,14 +7,18 @@ from bertpipe.models.bert import Bert
 from bertpipe.models.config import BertConfig
 from bertpipe.models.encoder import TextEncoder
 from bertpipe.models.onnx_export import export_encoder
+from bertpipe.nn.pooling import WeightedPooling
 
 
-@pytest.mark.parametrize("positions", ["learned", "rotary"])
-def test_graph_agrees_with_the_model(tmp_path, positions, capfd):
+@pytest.mark.parametrize(
+    ("positions", "pooling"), [("learned", "weighted"), ("rotary", "weighted"), ("learned", "cls")]
+)
+def test_graph_agrees_with_the_model(tmp_path, positions, pooling, capfd):
     torch.manual_seed(0)
-    config = BertConfig(60, width=32, layers=2, heads=4, inner=64, max_length=24, positions=positions)
+    config = BertConfig(60, width=32, layers=2, heads=4, inner=64, max_length=24, positions=positions, pooling=pooling)
     encoder = TextEncoder(Bert(config))
-    encoder.pooling.set_weights(torch.rand(60) + 0.1)
+    if isinstance(encoder.pooling, WeightedPooling):
+        encoder.pooling.set_weights(torch.rand(60) + 0.1)
     export_encoder(encoder, tmp_path / "encoder.onnx")
     assert capfd.readouterr() == ("", "")
     session = onnxruntime.InferenceSession(str(tmp_path / "encoder.onnx"))

@@ -135,7 +135,7 @@ def test_geglu_is_its_formula():
 
 
 def test_an_unknown_activation_is_refused():
-    with pytest.raises(ValueError, match="no activation 'swish'; there are gelu, relu, geglu"):
+    with pytest.raises(ValueError, match="no activation 'swish'; there are gelu, gelu_tanh, relu, silu, geglu"):
         FeedForward(4, 8, activation="swish")
 
 

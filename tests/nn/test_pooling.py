@@ -1,6 +1,6 @@
 import torch
 
-from bertpipe.nn.pooling import WeightedPooling
+from bertpipe.nn.pooling import ClsPooling, WeightedPooling
 
 
 def test_equal_weights_are_a_normalised_mean():
@@ -35,3 +35,23 @@ def test_packed_pooling_is_the_same():
     packed = pooling.pool_packed(hidden, ids, text_index, 2)
     apart = [pooling(hidden[:, part], ids[:, part], torch.ones(1, len(part))) for part in ([3, 4], [0, 1, 2])]
     torch.testing.assert_close(packed, torch.cat(apart))
+
+
+def test_cls_pooling_is_the_first_token():
+    torch.manual_seed(0)
+    hidden, ids = torch.randn(2, 4, 8), torch.randint(0, 10, (2, 4))
+    got = ClsPooling()(hidden, ids, torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]]))
+    torch.testing.assert_close(got, torch.nn.functional.normalize(hidden[:, 0], dim=-1))
+
+
+def test_packed_cls_pooling_is_the_same():
+    torch.manual_seed(0)
+    pooling = ClsPooling()
+    hidden, ids = torch.randn(2, 5, 8, requires_grad=True), torch.randint(0, 10, (2, 5))
+    text_index = torch.tensor([[1, 1, 0, 0, 0], [2, 2, 2, 3, 3]])  # the last two are padding
+    packed = pooling.pool_packed(hidden, ids, text_index, 3)
+    apart = [pooling(hidden[row : row + 1, start:], ids, ids) for row, start in ((0, 2), (0, 0), (1, 0))]
+    torch.testing.assert_close(packed, torch.cat(apart))
+    packed.sum().backward()
+    assert hidden.grad[0, 2].any()
+    assert not hidden.grad[0, 3].any()

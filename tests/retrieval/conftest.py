@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from bertpipe.retrieval.encoder import GRAPH, PIECES, EncoderSettings
+from bertpipe.retrieval.encoder import GRAPH, EncoderSettings
 from bertpipe.text.sentences import split_sentences
-from bertpipe.text.tokenizer import Tokenizer, train_tokenizer
+from bertpipe.text.tokenizer import MODEL_FILE, Tokenizer, train_tokenizer
 
 DATA = Path(__file__).parents[2] / "data"
 WIDTH, QUERY_TOKENS, PASSAGE_TOKENS = 16, 12, 40
@@ -22,9 +22,9 @@ def make_encoder(folder, seed):
     folder.mkdir()
     texts = [file.read_text(encoding="utf-8") for file in sorted(DATA.glob("sample_*/*"))]
     lines = [text[start:end] for text in texts for start, end in split_sentences(text)]
-    train_tokenizer(lines, folder / PIECES, 1500)
+    train_tokenizer(lines, folder / MODEL_FILE, 1500)
     torch.manual_seed(seed)
-    vocab_size = Tokenizer(folder / PIECES).vocab_size
+    vocab_size = Tokenizer(folder / MODEL_FILE).vocab_size
     shape = BertConfig(vocab_size, width=WIDTH, layers=1, heads=2, inner=32, max_length=64)
     encoder = TextEncoder(Bert(shape)).eval()
     with torch.no_grad():

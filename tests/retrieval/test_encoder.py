@@ -6,9 +6,12 @@ import pytest
 
 from bertpipe.errors import ArtefactError
 from bertpipe.retrieval import encoder as module
-from bertpipe.retrieval.encoder import ENCODER_FILES, GRAPH, PIECES, SETTINGS, Encoder, EncoderSettings, encoder_digest
+from bertpipe.retrieval.encoder import GRAPH, SETTINGS, Encoder, EncoderSettings, encoder_digest
 from bertpipe.text.sequences import padded, passage_sequence, query_sequence
+from bertpipe.text.special_ids import OURS
+from bertpipe.text.tokenizer import MODEL_FILE
 
+FILES = (GRAPH, MODEL_FILE, SETTINGS)
 QUERIES = ["how to clean the grinder", "怎样清洗加湿器", "", "x", "coffee " * 50, "\ud800 lone", "tap"]
 PASSAGES = [
     ("Cleaning the grinder", "Brush the burrs once a week. Never wash them with water."),
@@ -29,14 +32,14 @@ def test_vectors_are_those_of_the_exported_model(torch_encoder_and_folder, encod
 
     model, _ = torch_encoder_and_folder
     encode = encoder.tokenizer.encode
-    queries = [query_sequence(encode(query), 12) for query in QUERIES]
-    passages = [passage_sequence(encode(title), encode(text), 40) for title, text in PASSAGES]
+    queries = [query_sequence(encode(query), 12, OURS) for query in QUERIES]
+    passages = [passage_sequence(encode(title), encode(text), 40, OURS) for title, text in PASSAGES]
     for vectors, sequences in (
         (encoder.encode_queries(QUERIES), queries),
         (encoder.encode_passages(PASSAGES), passages),
     ):
         with torch.no_grad():
-            expected = model(*map(torch.from_numpy, padded(sequences))).numpy()
+            expected = model(*map(torch.from_numpy, padded(sequences, OURS.pad))).numpy()
         np.testing.assert_allclose(vectors, expected, atol=1e-5)
         assert vectors.dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
@@ -89,20 +92,20 @@ def test_the_digest_is_of_all_three_files(encoder_folder, copy):
     digest = encoder_digest(encoder_folder)
     assert encoder_digest(copy) == digest
     found = {digest}
-    for name in ENCODER_FILES:
+    for name in FILES:
         before = (copy / name).read_bytes()
         (copy / name).write_bytes(before + b" ")
         found.add(encoder_digest(copy))
         (copy / name).write_bytes(before)
     assert len(found) == 4
-    for name in ENCODER_FILES:
+    for name in FILES:
         (copy / name).rename(copy / "aside")
         with pytest.raises(ArtefactError, match=name):
             encoder_digest(copy)
         (copy / "aside").rename(copy / name)
 
 
-@pytest.mark.parametrize("name", ENCODER_FILES)
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("kept", [0, 7, 0.5, None])
 def test_truncated_or_missing_files(copy, name, kept):
     content = (copy / name).read_bytes()
@@ -123,6 +126,6 @@ def test_settings_of_something_else(copy, settings):
 
 
 def test_a_graph_of_something_else(copy):
-    (copy / GRAPH).write_bytes((copy / PIECES).read_bytes())
+    (copy / GRAPH).write_bytes((copy / MODEL_FILE).read_bytes())
     with pytest.raises(ArtefactError, match="missing or damaged"):
         Encoder(copy)

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from bertpipe.errors import ArtefactError, ConfigError
-from bertpipe.retrieval.encoder import ENCODER_FILES, encoder_digest
+from bertpipe.retrieval.encoder import GRAPH, encoder_digest
+from bertpipe.retrieval.encoder import SETTINGS as ENCODER_SETTINGS
 from bertpipe.retrieval.fusion import fuse
 from bertpipe.retrieval.index import Index, IndexSettings, build_index
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.passage_store import PassageStore
+from bertpipe.text.tokenizer import MODEL_FILE
 
 TEXTS = {
     "Cleaning the grinder": ["Brush the burrs once a week.", "Never wash the burrs with water.", "Grind some rice."],
@@ -174,7 +176,13 @@ def test_another_encoder_is_refused_with_both_digests(folder):
 
 @pytest.mark.parametrize(
     "name",
-    ["index.json", "passages.sqlite", "vectors.faiss", "lexical/meta.json", *(f"encoder/{n}" for n in ENCODER_FILES)],
+    [
+        "index.json",
+        "passages.sqlite",
+        "vectors.faiss",
+        "lexical/meta.json",
+        *(f"encoder/{name}" for name in (GRAPH, MODEL_FILE, ENCODER_SETTINGS)),
+    ],
 )
 @pytest.mark.parametrize("kept", [0, 10, None])
 def test_truncated_or_missing_files(folder, name, kept):

@@ -162,6 +162,12 @@ def new_project(folder: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
+def make_project():
+    """Makes a project that was never run, in a folder that is not there yet."""
+    return new_project
+
+
+@pytest.fixture(scope="session")
 def open_project() -> type[Project]:
     """For pipelines with other steps; see the folders below."""
     return Project

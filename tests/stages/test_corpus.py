@@ -94,9 +94,9 @@ def test_the_stage_reads_dialogues_and_keeps_their_groups(tmp_path):
     (tmp_path / "d.txt").write_text("a|b|c\nalone\n")
     config = CorpusConfig(reader="dialogue", path="d.txt", turn_separator="|", history=1, skip_bad=True)
     metrics, documents = run(config, tmp_path, tmp_path / "out")
-    assert metrics == {"documents": 2, "characters": 2, "skipped": 1}
+    assert metrics == {"documents": 2, "characters": 6, "skipped": 1}
     assert [(document.id, document.text, document.title) for document in documents] == [
-        ("d.txt#1.2", "a", "b"),
-        ("d.txt#1.3", "b", "c"),
+        ("d.txt#1.2", "— a", "b"),
+        ("d.txt#1.3", "— b", "c"),
     ]
     assert {document.group for document in documents} == {"d.txt#1"}

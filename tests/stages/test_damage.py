@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from bertpipe.retrieval.encoder import ENCODER_FILES, encoder_digest
+from bertpipe.retrieval.encoder import GRAPH, SETTINGS, encoder_digest
+from bertpipe.text.tokenizer import MODEL_FILE
 
+ENCODER_FILES = (GRAPH, MODEL_FILE, SETTINGS)
 INDEX_FILES = ["index.json", "passages.sqlite", "vectors.faiss", *(f"encoder/{name}" for name in ENCODER_FILES)]
 PUBLISHED = [
     ("corpus", "documents.jsonl"),

@@ -133,6 +133,22 @@ def test_one_changed_value_reruns_what_depends_on_it(project):
     assert project.search("water")["mode"] == "bm25"
 
 
+def test_another_pretraining_objective(project, built):
+    curve = [json.loads(line) for line in (built.runs / "pretrain" / "curve.jsonl").read_text().splitlines()]
+    assert "val_nsp_accuracy" in curve[-1]
+    switch = ["--set", "pretrain.objective=roberta", "--set", "pretrain.masking=span"]
+    dry = project.run("--dry-run", *switch)
+    assert dry["pretrain"]["reasons"] == ["objective bert -> roberta", "masking token -> span"]
+    assert project.ran(*switch) == ["pretrain", "finetune", "embed", "index"]
+    curve = [json.loads(line) for line in (project.runs / "pretrain" / "curve.jsonl").read_text().splitlines()]
+    assert curve[-1].keys() == {"step", "loss", "val_mlm_loss", "val_mlm_accuracy"}
+    assert project.hits("grinder", "hybrid")
+    assert project.ran(*switch) == []
+    words = project("pretrain", "--objective", "roberta", "--masking", "words")
+    assert words.code == 2
+    assert "token" in words.err
+
+
 def test_pairs_of_the_users_own(project, built):
     (project.folder / "pairs.tsv").write_text(
         "query\tpassage\n"

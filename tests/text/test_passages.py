@@ -122,6 +122,15 @@ def tokenizer(tmp_path_factory, samples):
     return Tokenizer(path)
 
 
+@pytest.mark.parametrize("text", ["龘" * 300, "😀" * 100, "x" * 700, "http://a.b/" + "%20abc" * 90, "ｱｲｳ" * 90])
+def test_words_without_end_fit_as_well(tokenizer, text):
+    lengths = [
+        len(tokenizer.encode(text[window.start : window.end])) for window in passage_windows(text, tokenizer, 21)
+    ]
+    assert max(lengths) <= 21
+    assert sum(lengths) >= len(tokenizer.encode(text))
+
+
 @pytest.mark.parametrize(("limit", "overlap"), [(24, 0), (48, 0), (48, 12)])
 def test_the_encoder_reads_all_of_every_passage(tokenizer, samples, limit, overlap):
     count = 0
@@ -130,7 +139,9 @@ def test_the_encoder_reads_all_of_every_passage(tokenizer, samples, limit, overl
         for body in (text, table):  # sentences, and what has none
             for window in document_windows(title, body, tokenizer, limit, overlap):
                 ids = tokenizer.encode(body[window.start : window.end])
-                assert passage_sequence(tokenizer.encode(title), ids, limit)[-len(ids) - 1 : -1] == ids
+                assert (
+                    passage_sequence(tokenizer.encode(title), ids, limit, tokenizer.special)[-len(ids) - 1 : -1] == ids
+                )
                 count += 1
     assert count > 500
 

@@ -4,27 +4,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertpipe.text.sequences import MAX_TITLE_TOKENS, padded, passage_sequence, query_sequence
+from bertpipe.text.special_ids import SpecialIds
 
+SPECIAL = SpecialIds(pad=6, unk=1, cls=2, sep=3, mask=4)
 CLS, SEP = 2, 3
 
 
 def test_a_query():
-    assert query_sequence([7, 8], 10) == [CLS, 7, 8, SEP]
-    assert query_sequence([7, 8, 9], 4) == [CLS, 7, 8, SEP]
-    assert query_sequence([], 4) == [CLS, SEP]
+    assert query_sequence([7, 8], 10, SPECIAL) == [CLS, 7, 8, SEP]
+    assert query_sequence([7, 8, 9], 4, SPECIAL) == [CLS, 7, 8, SEP]
+    assert query_sequence([], 4, SPECIAL) == [CLS, SEP]
 
 
 def test_a_passage():
-    assert passage_sequence([7], [8, 9], 10) == [CLS, 7, SEP, 8, 9, SEP]
-    assert passage_sequence([], [8, 9], 10) == [CLS, 8, 9, SEP]
-    assert passage_sequence([7], [8, 9, 10], 5) == [CLS, 7, SEP, 8, SEP]
-    assert passage_sequence([], [], 5) == [CLS, SEP]
+    assert passage_sequence([7], [8, 9], 10, SPECIAL) == [CLS, 7, SEP, 8, 9, SEP]
+    assert passage_sequence([], [8, 9], 10, SPECIAL) == [CLS, 8, 9, SEP]
+    assert passage_sequence([7], [8, 9, 10], 5, SPECIAL) == [CLS, 7, SEP, 8, SEP]
+    assert passage_sequence([], [], 5, SPECIAL) == [CLS, SEP]
 
 
 def test_a_long_title_leaves_room_for_the_text():
-    sequence = passage_sequence([7] * 500, [8] * 500, 200)
+    sequence = passage_sequence([7] * 500, [8] * 500, 200, SPECIAL)
     assert sequence == [CLS, *[7] * MAX_TITLE_TOKENS, SEP, *[8] * (200 - MAX_TITLE_TOKENS - 3), SEP]
-    assert passage_sequence([7] * 500, [8] * 500, 20) == [CLS, *[7] * 10, SEP, *[8] * 7, SEP]
+    assert passage_sequence([7] * 500, [8] * 500, 20, SPECIAL) == [CLS, *[7] * 10, SEP, *[8] * 7, SEP]
 
 
 @given(
@@ -33,20 +35,22 @@ def test_a_long_title_leaves_room_for_the_text():
     limit=st.integers(6, 100),
 )
 def test_no_sequence_is_longer_than_its_limit(title, text, limit):
-    for sequence in (passage_sequence(title, text, limit), query_sequence(text, limit)):
+    for sequence in (passage_sequence(title, text, limit, SPECIAL), query_sequence(text, limit, SPECIAL)):
         assert len(sequence) <= limit
         assert sequence[0] == CLS
         assert sequence[-1] == SEP
-    assert passage_sequence(np.array(title), np.array(text), limit) == passage_sequence(title, text, limit)
+    assert passage_sequence(np.array(title), np.array(text), limit, SPECIAL) == passage_sequence(
+        title, text, limit, SPECIAL
+    )
 
 
 def test_batches_are_padded_at_the_end():
-    input_ids, attention_mask = padded([[2, 7, 3], [2, 3], [2, 0, 9, 3]])
-    assert input_ids.tolist() == [[2, 7, 3, 0], [2, 3, 0, 0], [2, 0, 9, 3]]
+    input_ids, attention_mask = padded([[2, 7, 3], [2, 3], [2, 0, 9, 3]], 6)
+    assert input_ids.tolist() == [[2, 7, 3, 6], [2, 3, 6, 6], [2, 0, 9, 3]]
     assert attention_mask.tolist() == [[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 1, 1]]
     assert input_ids.dtype == attention_mask.dtype == np.int64
 
 
 def test_a_batch_needs_a_sequence():
     with pytest.raises(ValueError, match="empty"):
-        padded([])
+        padded([], 0)

@@ -3,6 +3,7 @@ import pytest
 import torch
 from scipy import sparse
 
+from bertpipe.text.special_ids import OURS
 from bertpipe.text.token_store import TokenStore, TokenStoreWriter
 from bertpipe.training.cooccurrence import (
     cooccurrence_counts,
@@ -62,7 +63,7 @@ def two_topics(tmp_path) -> TokenStore:
 
 
 def test_pieces_of_one_topic_are_near(two_topics):
-    vectors = torch.nn.functional.normalize(token_vectors(two_topics, 30, 8), dim=1)
+    vectors = torch.nn.functional.normalize(token_vectors(two_topics, 30, 8, OURS), dim=1)
     near = vectors @ vectors.T
     within = (near[5:15, 5:15].sum() - 10) / 90
     assert within > 0.5
@@ -72,15 +73,15 @@ def test_pieces_of_one_topic_are_near(two_topics):
 def test_vectors_have_berts_scale_and_are_repeatable(two_topics):
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    vectors = token_vectors(two_topics, 30, 8)
+    vectors = token_vectors(two_topics, 30, 8, OURS)
     assert torch.equal(torch.get_rng_state(), before)
-    assert torch.equal(vectors, token_vectors(two_topics, 30, 8))
+    assert torch.equal(vectors, token_vectors(two_topics, 30, 8, OURS))
     assert torch.isfinite(vectors).all()
     torch.testing.assert_close(vectors.std(dim=1), torch.full((30,), 0.02))
 
 
 def test_a_vocabulary_smaller_than_the_width(two_topics):
-    assert token_vectors(two_topics, 30, 64).shape == (30, 64)
+    assert token_vectors(two_topics, 30, 64, OURS).shape == (30, 64)
 
 
 def test_rare_pieces_weigh_more(tmp_path):
@@ -88,7 +89,7 @@ def test_rare_pieces_weigh_more(tmp_path):
     for document in range(8):
         writer.add([[], [6, 7] if document == 0 else [6]])
     writer.close()
-    weights = inverse_document_frequencies(TokenStore(tmp_path), 10)
+    weights = inverse_document_frequencies(TokenStore(tmp_path), 10, OURS)
     assert weights[7].item() == pytest.approx(np.log(9))
     assert weights[6].item() == pytest.approx(np.log(2))
     assert (weights > 0).all()

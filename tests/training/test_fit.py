@@ -7,10 +7,12 @@ from bertpipe.models.config import BertConfig
 from bertpipe.models.encoder import TextEncoder
 from bertpipe.models.heads import BertForPretraining
 from bertpipe.progress import Silent
+from bertpipe.text.special_ids import OURS
 from bertpipe.training.budget import Plan
 from bertpipe.training.contrastive import Contrastive
 from bertpipe.training.fit import CHECKPOINT, fit
 from bertpipe.training.legs import LegData
+from bertpipe.training.masking import Masking
 from bertpipe.training.pairs import CorpusPairs
 from bertpipe.training.pretraining import Pretraining
 from bertpipe.training.sentence_pairs import SentencePairs
@@ -26,7 +28,8 @@ def pretraining(steps, dropout=0.1, lr=1e-3) -> Pretraining:
 
 
 def rows(store) -> SentencePairs:
-    return SentencePairs(store, rows=4, length=48, vocab_size=VOCAB, mask_rate=0.15, seed=1)
+    masking = Masking(VOCAB, OURS, rate=0.15)
+    return SentencePairs(store, rows=4, length=48, masking=masking, seed=1)
 
 
 class OneBatch:
@@ -70,7 +73,7 @@ def test_one_batch_is_learned_by_heart(store, tmp_path):
 def test_one_batch_of_pairs_is_learned_by_heart(store, tmp_path):
     torch.manual_seed(0)
     encoder = TextEncoder(Bert(BertConfig(**SHAPE, dropout=0.0)))
-    pairs = CorpusPairs(store, batch_size=16, query_tokens=16, passage_tokens=64, seed=0)
+    pairs = CorpusPairs(store, OURS, batch_size=16, query_tokens=16, passage_tokens=64, seed=0)
     module = Contrastive(
         encoder, lr=3e-3, weight_decay=0.01, warmup=0.1, steps=100, pooling_lr_scale=10, token_lr_scale=1
     )

@@ -4,13 +4,14 @@ import pytest
 import torch
 
 from bertpipe.errors import InputError
+from bertpipe.text.special_ids import OURS
 from bertpipe.text.token_store import TokenStore, TokenStoreWriter
 from bertpipe.training.pairs import CorpusPairs, pack
 
 
 def drawn(store, **changes) -> CorpusPairs:
     settings = {"batch_size": 32, "query_tokens": 16, "passage_tokens": 64, "seed": 3}
-    return CorpusPairs(store, **{**settings, **changes})
+    return CorpusPairs(store, OURS, **{**settings, **changes})
 
 
 def texts_of(batch):
@@ -20,7 +21,7 @@ def texts_of(batch):
 
 def test_packing_keeps_every_sequence_whole():
     sequences = [[7] * 3, [8] * 10, [9] * 6, [6] * 4, [5] * 1]
-    ids, sequence_ids, text_index = pack(sequences, 10)
+    ids, sequence_ids, text_index = pack(sequences, 10, pad_id=99)
     assert ids.shape == (3, 10)
     for text, sequence in enumerate(sequences):
         assert ids[text_index == text].tolist() == sequence
@@ -28,8 +29,8 @@ def test_packing_keeps_every_sequence_whole():
         assert len(set(rows)) == 1
         assert columns.tolist() == list(range(columns[0], columns[0] + len(sequence)))
         assert len(set(sequence_ids[text_index == text])) == 1
-    assert ((ids == 0) == (text_index == len(sequences))).all()
-    assert ((ids == 0) == (sequence_ids == 0)).all()
+    assert ((ids == 99) == (text_index == len(sequences))).all()
+    assert ((ids == 99) == (sequence_ids == 0)).all()
 
 
 def test_a_batch_is_a_pure_function_of_its_number(store):

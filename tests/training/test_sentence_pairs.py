@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 import torch
 
+from bertpipe.text.special_ids import OURS
 from bertpipe.text.token_store import TokenStore, TokenStoreWriter
+from bertpipe.training.masking import Masking
 from bertpipe.training.sentence_pairs import SentencePairs
 
 VOCAB = 300
 
 
 def drawn(store, **changes) -> SentencePairs:
-    settings = {"rows": 16, "length": 64, "vocab_size": VOCAB, "mask_rate": 0.15, "seed": 3}
+    masking = Masking(VOCAB, OURS, rate=0.15)
+    settings = {"rows": 16, "length": 64, "masking": masking, "seed": 3}
     return SentencePairs(store, **{**settings, **changes})
 
 

@@ -5,6 +5,7 @@ from bertpipe.models.bert import Bert
 from bertpipe.models.config import BertConfig
 from bertpipe.models.encoder import TextEncoder
 from bertpipe.progress import Silent
+from bertpipe.text.special_ids import OURS
 from bertpipe.training.context_scale import SCALES, set_context_scale
 from bertpipe.training.contrastive import Contrastive
 from bertpipe.training.pairs import CorpusPairs
@@ -15,7 +16,7 @@ SHAPE = {"vocab_size": 300, "width": 32, "layers": 2, "heads": 2, "inner": 64, "
 
 @pytest.fixture
 def pairs(store) -> CorpusPairs:
-    return CorpusPairs(store, batch_size=32, query_tokens=16, passage_tokens=64, seed=0)
+    return CorpusPairs(store, OURS, batch_size=32, query_tokens=16, passage_tokens=64, seed=0)
 
 
 def contrastive(encoder) -> Contrastive:

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from bertpipe.errors import ConfigError
 from bertpipe.pipeline.stage import Input, Stage, StageRun
-from bertpipe.stages.tokenize import HELD_OUT, MODEL, TRAIN
+from bertpipe.stages.imported_model import load_transformer_model, model_source, refuse_keys
+from bertpipe.stages.tokenize import HELD_OUT, TRAIN
 from bertpipe.stages.training import TrainingConfig, train
 
+if TYPE_CHECKING:
+    from bertpipe.models.transformer import Transformer
+    from bertpipe.text.tokenizer import Tokenizer
+
 VALIDATION_STEPS = 4
+LR, IMPORTED_LR = 1e-3, 5e-5
+SHAPE_KEYS = (
+    "preset",
+    "encoder_layers",
+    "decoder_layers",
+    "width",
+    "heads",
+    "inner",
+    "positions",
+    "activation",
+    "norm_first",
+    "dropout",
+    "max_length",
+)
 
 
 class PretrainTransformerConfig(TrainingConfig):
@@ -37,7 +58,18 @@ class PretrainTransformerConfig(TrainingConfig):
     )
     length: int = Field(128, ge=16, description="Tokens in a damaged stretch of text (objectives t5 and bart).")
     rows: int = Field(64, ge=1, description="Stretches in a batch (objectives t5 and bart).")
-    lr: float = Field(1e-3, gt=0, description="Highest learning rate.")
+    lr: float | None = Field(
+        None, gt=0, description="Highest learning rate; by default 0.001, for an imported model 0.00005."
+    )
+    imported: str = Field("", description="Folder of an imported encoder-decoder, to start from its weights.")
+
+    @model_validator(mode="after")
+    def _one_model(self) -> PretrainTransformerConfig:
+        if self.imported:
+            refuse_keys(self.model_fields_set, SHAPE_KEYS, "imported model")
+            if self.objective == "t5":
+                raise ValueError("an imported model has no pieces to name T5's spans by; objective = bart needs none")
+        return self
 
 
 def pretrain_transformer(run: StageRun) -> dict[str, Any]:
@@ -45,17 +77,32 @@ def pretrain_transformer(run: StageRun) -> dict[str, Any]:
     import torch
 
     from bertpipe.models.checkpoint import save_model
-    from bertpipe.models.transformer import Transformer
-    from bertpipe.models.transformer_config import TransformerConfig
-    from bertpipe.text.token_store import TokenStore
-    from bertpipe.text.tokenizer import Tokenizer
+    from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
 
     config: PretrainTransformerConfig = run.config
-    tokens = run.inputs["tokenize"]
-    tokenizer = Tokenizer(tokens / MODEL)
+    pieces = tokenizer_file(run.inputs["tokenize"])
+    tokenizer = Tokenizer(pieces)
+    torch.manual_seed(config.seed)
+    model = load_transformer_model(run, pieces) if config.imported else _new_model(config, tokenizer)
+    longest = model.config.max_length
+    if config.objective != "none" and config.length > longest:
+        raise ConfigError(f"pretrain.length = {config.length} is more than the imported model's {longest} tokens")
+    metrics: dict[str, Any] = {}
+    if config.objective != "none":
+        metrics = _denoise(run, model, tokenizer)
+    save_model(model, run.out)
+    return {**metrics, "objective": config.objective, "parameters": sum(item.numel() for item in model.parameters())}
+
+
+def _new_model(config: PretrainTransformerConfig, tokenizer: Tokenizer) -> Transformer:
+    from bertpipe.models.transformer import Transformer
+    from bertpipe.models.transformer_config import TransformerConfig
+    from bertpipe.training.denoising import SENTINELS
+
     shape = TransformerConfig.preset(
         config.preset,
-        tokenizer.vocab_size,
+        # T5 names the missing spans by pieces that no text has; fine-tuning forgets them.
+        tokenizer.vocab_size + (SENTINELS if config.objective == "t5" else 0),
         encoder_layers=config.encoder_layers,
         decoder_layers=config.decoder_layers,
         width=config.width,
@@ -70,30 +117,39 @@ def pretrain_transformer(run: StageRun) -> dict[str, Any]:
         start_id=tokenizer.cls_id,
         end_id=tokenizer.sep_id,
     )
-    torch.manual_seed(config.seed)
-    model = Transformer(shape)
-    metrics: dict[str, Any] = {}
-    if config.objective != "none":
-        metrics = _denoise(run, model, TokenStore(tokens / TRAIN), TokenStore(tokens / HELD_OUT))
-    save_model(model, run.out)
-    return {**metrics, "objective": config.objective, "parameters": sum(item.numel() for item in model.parameters())}
+    return Transformer(shape)
 
 
-def _denoise(run: StageRun, model: Any, store: Any, held_out: Any) -> dict[str, Any]:
+def _denoise(run: StageRun, model: Transformer, tokenizer: Tokenizer) -> dict[str, Any]:
     """Trains the model to mend damaged text."""
+    from bertpipe.text.token_store import TokenStore
     from bertpipe.training.denoising import Denoising
     from bertpipe.training.sequence_to_sequence import SequenceToSequence
 
     config: PretrainTransformerConfig = run.config
-    objective = "t5" if config.objective == "t5" else "bart"
+    objective: Literal["t5", "bart"] = "t5" if config.objective == "t5" else "bart"
+    tokens = run.inputs["tokenize"]
+    held_out = TokenStore(tokens / HELD_OUT)
 
-    def batches(source: Any, seed: int) -> Denoising:
-        return Denoising(source, objective=objective, rows=config.rows, length=config.length, seed=seed)
+    def batches(source: TokenStore, seed: int) -> Denoising:
+        return Denoising(
+            source,
+            objective=objective,
+            rows=config.rows,
+            length=config.length,
+            vocab_size=tokenizer.vocab_size,
+            special=tokenizer.special,
+            seed=seed,
+            start_id=model.config.start_id,
+            source_prefix=model.config.source_prefix,
+            source_suffix=model.config.source_suffix,
+            first_id=model.config.first_id,
+        )
 
     def recipe(steps: int) -> SequenceToSequence:
         return SequenceToSequence(
             model,
-            lr=config.lr,
+            lr=config.lr or (IMPORTED_LR if config.imported else LR),
             weight_decay=config.weight_decay,
             warmup=config.warmup,
             steps=steps,
@@ -101,8 +157,18 @@ def _denoise(run: StageRun, model: Any, store: Any, held_out: Any) -> dict[str, 
             label_smoothing=0.0,
         )
 
-    validation = batches(held_out, config.seed + 1) if held_out.num_tokens else None
-    return train(run, recipe, batches(store, config.seed), validation, VALIDATION_STEPS, "pretraining")
+    return train(
+        run,
+        recipe,
+        batches(TokenStore(tokens / TRAIN), config.seed),
+        batches(held_out, config.seed + 1) if held_out.num_tokens else None,
+        VALIDATION_STEPS,
+        "pretraining",
+    )
+
+
+def _source(config: PretrainTransformerConfig, base: Path) -> str:
+    return model_source(config.imported, base)
 
 
 PRETRAIN_TRANSFORMER = Stage(
@@ -113,4 +179,5 @@ PRETRAIN_TRANSFORMER = Stage(
     run=pretrain_transformer,
     summary="Make the Transformer, and teach it the language of the documents.",
     example="bertpipe pretrain -p summaries.toml --objective bart --budget 20m",
+    source=_source,
 )

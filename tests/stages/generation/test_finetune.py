@@ -39,7 +39,7 @@ def test_the_run_is_complete(translation):
     folder = translation.runs / "finetune"
     names = {"config.json", "curve.jsonl", "generator.json", "manifest.json", "model.safetensors", "tokenizer.model"}
     assert {path.name for path in folder.iterdir()} == names
-    assert settings_of(translation) == {"task": "translation", "max_source": 24, "max_target": 24}
+    assert settings_of(translation) == {"task": "translation", "max_source": 24, "max_target": 24, "by_sentence": True}
     curve = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
     assert [point["step"] for point in curve] == list(range(15, 151, 15))
 
@@ -83,10 +83,10 @@ def test_the_finetune_step_has_the_keys_of_its_task(fresh_of, task):
     assert "--pairs" not in text
     assert f"default: {400 if task == 'summarization' else 128}]" in text.partition("--max-source")[2][:120]
     assert "Teach the Transformer to" in text
-    assert "--objective WORD" in project("pretrain", "--help").out
+    assert "--decoder-layers" in project("pretrain", "--help").out
     project.file.write_text(project.file.read_text().replace(f'task = "{task}"', 'task = "retrieval"'))
     assert "--pairs" in project("finetune", "--help").out
-    assert "--objective" not in project("pretrain", "--help").out
+    assert "--decoder-layers" not in project("pretrain", "--help").out
 
 
 def test_steps_of_other_tasks_are_not_there(translation):
