@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from bertpipe.pipeline.pipeline import load_pipeline
-from bertpipe.pipeline.pipeline_file import FALLBACK, FILE_NAME, TOP_LEVEL_KEYS, VARIABLE
+from bertpipe.pipeline.pipeline_file import FALLBACK, FILE_NAME, RETRIEVAL, TOP_LEVEL_KEYS, VARIABLE
 from bertpipe.pipeline.stage import NEUTRAL, Stage
-from bertpipe.stages import STAGES
+from bertpipe.stages import STAGES, TASKS, stages_of
 from bertpipe.text.readers.source_files import RECORDS, WHOLE
 
 ROOT = Path(__file__).parents[1]
@@ -22,19 +22,54 @@ KEYS_FILE = ROOT / "docs" / "pipeline-files.md"
 REPORT_FILE = ROOT / "docs" / "report.md"
 PIPELINES = sorted((ROOT / "pipelines").glob("*.toml"))
 WITH_KEYS = [stage for stage in STAGES if stage.config.model_fields]
+# The steps of the tasks that write, where they are others than those of retrieval.
+WRITING = {
+    name: {
+        task: stage for task, stages in TASKS.items() for stage in stages if stage.name == name and task != RETRIEVAL
+    }
+    for name in ("pretrain", "finetune")
+}
 VOCAB_SIZE = 8000
 MEND = "the keys have changed: run `python tests/test_docs.py`, which writes the tables anew"
 
 
-def keys_table(stage: Stage) -> str:
-    """The table of a stage's keys, from its declaration."""
-    rows = ["| key | may be | default | what it does |", "|---|---|---|---|"]
+def cells_of(stage: Stage) -> dict[str, list[str]]:
+    """What the table says about each of a stage's keys, from its declaration: kind, default and description."""
+    cells = {}
     for name, field in stage.config.model_fields.items():
         text = (field.description or "").replace("|", "\\|")
         neutral = " *Makes nothing stale.*" if NEUTRAL in field.metadata else ""
         default = field.get_default(call_default_factory=True)
-        rows.append(f"| `{name}` | {kind_of(field.annotation)} | {shown(default)} | {text}{neutral} |")
+        cells[name] = [kind_of(field.annotation), shown(default), f"{text}{neutral}"]
+    return cells
+
+
+def table_of(cells: dict[str, list[str]]) -> str:
+    rows = ["| key | may be | default | what it does |", "|---|---|---|---|"]
+    rows += [f"| `{name}` | {' | '.join(row)} |" for name, row in cells.items()]
     return "\n".join(rows)
+
+
+def keys_table(stage: Stage) -> str:
+    """The table of a stage's keys."""
+    return table_of(cells_of(stage))
+
+
+def writing_table(name: str) -> str:
+    """The table of a step of the tasks that write; what it shares with the step of retrieval is only named."""
+    first, *others = WRITING[name].items()
+    cells = cells_of(first[1])
+    for task, stage in others:
+        own = cells_of(stage)
+        assert own.keys() == cells.keys(), f"the keys of {task} are others: give it a table of its own"
+        for key, (kind, default, text) in own.items():
+            assert [kind, text] == [cells[key][0], cells[key][2]]
+            if default != cells_of(first[1])[key][1]:
+                cells[key][1] += f"; {task}: {default}"
+    retrieval = cells_of(next(stage for stage in STAGES if stage.name == name))
+    same = [key for key, row in cells.items() if retrieval.get(key) == row]
+    table = table_of({key: row for key, row in cells.items() if key not in same})
+    return f"{table}\n\nAs in [{name}] of a search engine: {', '.join(f'`{key}`' for key in same)}."
 
 
 def kind_of(annotation: Any) -> str:
@@ -82,6 +117,7 @@ def block(text: str, begin: str, end: str) -> str:
 def rewrite() -> None:
     text = KEYS_FILE.read_text(encoding="utf-8")
     tables = {f"keys of {stage.name}": ("end of keys", keys_table(stage)) for stage in WITH_KEYS}
+    tables |= {f"keys of {name} of tasks that write": ("end of keys", writing_table(name)) for name in WRITING}
     tables["presets"] = ("end of presets", presets_table())
     for begin, (end, table) in tables.items():
         block(text, begin, end)
@@ -98,6 +134,21 @@ def test_every_key_of_every_stage_is_documented(stage):
     assert written.splitlines() == keys_table(stage).splitlines(), MEND
 
 
+@pytest.mark.parametrize("name", WRITING)
+def test_every_key_of_the_tasks_that_write_is_documented(name):
+    text = KEYS_FILE.read_text(encoding="utf-8")
+    written = block(text, f"keys of {name} of tasks that write", "end of keys")
+    assert written.splitlines() == writing_table(name).splitlines(), MEND
+
+
+def test_the_other_steps_of_the_tasks_that_write_are_those_of_retrieval():
+    """Or they would need tables too."""
+    for stages in TASKS.values():
+        assert [stage for stage in stages if stage.name not in WRITING] == [
+            stage for stage in STAGES if stage in stages and stage.name not in WRITING
+        ]
+
+
 def test_presets_are_documented():
     text = KEYS_FILE.read_text(encoding="utf-8")
     assert block(text, "presets", "end of presets").splitlines() == presets_table().splitlines(), MEND
@@ -105,12 +156,20 @@ def test_presets_are_documented():
 
 def test_no_step_is_documented_that_does_not_exist():
     text = KEYS_FILE.read_text(encoding="utf-8")
-    assert re.findall(r"(?m)^## \[(\w+)\]", text) == [stage.name for stage in WITH_KEYS]
+    assert re.findall(r"(?m)^## \[(\w+)\]", text) == [*(stage.name for stage in WITH_KEYS), *WRITING]
 
 
 def test_names_and_endings_are_documented():
     text = KEYS_FILE.read_text(encoding="utf-8")
-    for word in (*TOP_LEVEL_KEYS, *WHOLE, *RECORDS, FILE_NAME, VARIABLE, str(FALLBACK)):
+    for word in (
+        *(f'"{task}"' for task in TASKS),
+        *TOP_LEVEL_KEYS,
+        *WHOLE,
+        *RECORDS,
+        FILE_NAME,
+        VARIABLE,
+        str(FALLBACK),
+    ):
         assert f"`{word}`" in text, word
 
 
@@ -151,7 +210,7 @@ def test_every_score_of_generated_text_is_documented():
 
 @pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.name)
 def test_pipelines_load(path):
-    load_pipeline(path, STAGES)
+    load_pipeline(path, stages_of(path))
 
 
 @pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.name)
@@ -175,7 +234,7 @@ def test_every_key_of_the_pipelines_has_a_comment(path):
 
 
 def test_there_are_pipelines_for_a_folder_and_for_chinese():
-    assert {"quickstart.toml", "folder.toml", "chinese.toml"} <= {path.name for path in PIPELINES}
+    assert {"quickstart.toml", "folder.toml", "chinese.toml", "translation.toml"} <= {path.name for path in PIPELINES}
 
 
 if __name__ == "__main__":

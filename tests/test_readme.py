@@ -72,10 +72,12 @@ def check_bertpipe(words: list[str]) -> None:
 
 
 def check_key(step: str, key: str) -> None:
-    from bertpipe.stages import STAGES
+    from bertpipe.stages import TASKS
 
-    fields = {stage.name: stage.config.model_fields for stage in STAGES}
-    if (step, key) != ("STEP", "KEY") and key not in fields.get(step, {}):
+    known = any(
+        stage.name == step and key in stage.config.model_fields for stages in TASKS.values() for stage in stages
+    )
+    if (step, key) != ("STEP", "KEY") and not known:
         raise ValueError(f"there is no key {step}.{key}")
 
 

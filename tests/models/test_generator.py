@@ -242,5 +242,5 @@ def test_perplexity_is_that_of_the_pieces(generator, monkeypatch):
 
 def test_a_generator_keeps_to_its_task(folder):
     values = json.loads((folder / "generator.json").read_text())
-    assert values == {"task": TRANSLATION, "max_source": 20, "max_target": 12}
+    assert values == {"task": TRANSLATION, "max_source": 20, "max_target": 12, "by_sentence": True}
     assert DIALOGUE not in values.values()

@@ -13,6 +13,7 @@ def test_round_trip(tmp_path):
         vocab_size=50, width=12, encoder_layers=1, decoder_layers=2, heads=3, inner=20, max_length=30, dropout=0.3,
         attention_dropout=0.1, inner_dropout=0.2, positions="rotary", activation="geglu", norm_first=False,
         norm_eps=1e-6, embedding_norm=True, scale_embedding=False, output_bias=True, pad_id=4, start_id=1, end_id=0,
+        source_prefix=(7,), source_suffix=(8, 9), first_id=5, forbidden_ids=(2, 3),
     )  # fmt: skip
     default = TransformerConfig(vocab_size=51)
     same = [one.name for one in dataclasses.fields(config) if getattr(config, one.name) == getattr(default, one.name)]

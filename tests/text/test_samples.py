@@ -37,3 +37,14 @@ def test_pairs():
     pairs = list(FolderReader(DATA / "pairs.tsv", text_field="passage", title_field="query"))
     assert len(pairs) == 30
     assert all(pair.title and pair.text for pair in pairs)
+
+
+def test_sentence_pairs():
+    pairs = list(FolderReader(DATA / "sample_pairs_en_zh.tsv", text_field="english", title_field="chinese"))
+    assert len({pair.text for pair in pairs}) == len(pairs) == 300
+    for pair in pairs:
+        assert pair.text.isascii()
+        assert pair.text[0].isupper()
+        assert (pair.text[-1], pair.title[-1]) in ((".", "。"), ("?", "？"))
+        assert all(ord(character) > 127 for character in pair.title)
+    assert 20 <= sum(pair.held_out for pair in pairs) <= 45
