@@ -5,8 +5,9 @@ import itertools
 import pytest
 import torch
 
-from bertpipe.models.beam_search import beam_search
+from bertpipe.models.beam_search import _Search, beam_search
 from bertpipe.models.sampling import write
+from bertpipe.models.transformer import Transformer
 
 PENALTIES = [-1.0, 0.0, 0.6, 1.0, 2.0]
 TINY = {"vocab_size": 5, "width": 16, "heads": 2, "inner": 16, "encoder_layers": 1, "decoder_layers": 1}
@@ -144,6 +145,22 @@ def test_stopping_early_gives_nothing_better_than_going_on(make_transformer):
     better = [tuple(scores) for scores in zip(found["always"], found["likely"], found["never"], strict=True)]
     assert all(always <= never + 1e-5 and likely <= never + 1e-5 for always, likely, never in better)
     assert any(always < never - 1e-3 for always, _, never in better)  # so the ways do differ
+
+
+@pytest.mark.parametrize("penalty", [-1.0, 0.0, 0.7, 1.5])
+def test_never_stopping_early_misses_nothing(make_transformer, monkeypatch, penalty):
+    """It finds what a search finds that always goes on to the greatest length, and still ends before where it can."""
+    settings = {"beams": 2, "best": 2, "max_length": 10, "length_penalty": penalty, "early_stopping": "never"}
+    models = [biased(make_transformer, towards_end, seed=seed) for seed in range(5) for towards_end in (3.0, 4.0, 5.0)]
+    src_ids = sources(6)[0]
+    steps = []
+    step = Transformer.step
+    monkeypatch.setattr(Transformer, "step", lambda *arguments: steps.append(1) or step(*arguments))
+    found = [beam_search(model, src_ids, None, **settings)[0] for model in models]
+    assert len(steps) < 10 * len(models) or penalty > 1
+    monkeypatch.setattr(_Search, "done", lambda self, *rest: torch.zeros(len(self.sums), dtype=torch.bool))
+    for model, targets in zip(models, found, strict=True):
+        check_same(targets, beam_search(model, src_ids, None, **settings)[0])
 
 
 def test_longer_targets_win_where_length_is_rewarded(make_transformer):
