@@ -67,8 +67,8 @@ def share_right(model, batches):
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_a_small_task_is_learned_by_heart(batches, tmp_path, precision):
-    module = recipe(250)
-    curve = train(module, batches, Plan(250, 50), tmp_path, validation=batches, precision=precision)
+    module = recipe(130, lr=1e-2)
+    curve = train(module, batches, Plan(130, 26), tmp_path, validation=batches, precision=precision)
     assert curve[0]["loss"] > 1
     assert curve[-1]["loss"] < 0.1
     assert curve[-1]["val_loss"] < 0.1
@@ -76,8 +76,8 @@ def test_a_small_task_is_learned_by_heart(batches, tmp_path, precision):
 
 
 def test_smoothed_labels_are_learned_too(batches, tmp_path):
-    module = recipe(250, label_smoothing=0.1)
-    curve = train(module, batches, Plan(250, 50), tmp_path, validation=batches)
+    module = recipe(130, lr=1e-2, label_smoothing=0.1)
+    curve = train(module, batches, Plan(130, 26), tmp_path, validation=batches)
     # The entropy of smoothed labels: no loss can be lower, and validation is measured without smoothing.
     others = 0.1 / VOCAB
     lowest = -(1 - 0.1 + others) * math.log(1 - 0.1 + others) - (VOCAB - 1) * others * math.log(others)
