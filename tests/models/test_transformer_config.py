@@ -13,6 +13,7 @@ def test_round_trip(tmp_path):
         vocab_size=50, width=12, encoder_layers=1, decoder_layers=2, heads=3, inner=20, max_length=30, dropout=0.3,
         attention_dropout=0.1, inner_dropout=0.2, positions="rotary", activation="geglu", norm_first=False,
         norm_eps=1e-6, embedding_norm=True, scale_embedding=False, output_bias=True, pad_id=4, start_id=1, end_id=0,
+        source_prefix=(5,), source_suffix=(6, 7), first_id=8, forbidden_ids=(9,),
     )  # fmt: skip
     default = TransformerConfig(vocab_size=51)
     same = [one.name for one in dataclasses.fields(config) if getattr(config, one.name) == getattr(default, one.name)]
@@ -103,3 +104,21 @@ def test_a_missing_file_and_one_of_another_model(tmp_path):
     BertConfig(vocab_size=50).save(tmp_path / "config.json")
     with pytest.raises(ArtefactError, match="is not the configuration of a Transformer"):
         TransformerConfig.load(tmp_path / "config.json")
+
+
+def test_a_source_in_its_frame():
+    plain = TransformerConfig(vocab_size=50, end_id=3)
+    assert (plain.frame, plain.framed([7, 8, 9], 10), plain.framed([7, 8, 9], 3)) == (1, [7, 8, 9, 3], [7, 8, 3])
+    framed = TransformerConfig(vocab_size=50, end_id=3, source_prefix=(10,), source_suffix=(11, 12))
+    assert framed.frame == 4
+    assert framed.framed([7, 8, 9], 10) == [10, 7, 8, 9, 3, 11, 12]
+    assert framed.framed([7, 8, 9], 6) == [10, 7, 8, 3, 11, 12]
+    assert framed.framed([7, 8, 9], 2) == [10, 3, 11, 12]
+
+
+@pytest.mark.parametrize("name", ["source_prefix", "source_suffix", "forbidden_ids"])
+def test_pieces_around_texts_are_in_the_vocabulary(name):
+    with pytest.raises(ConfigError, match=rf"{name} = \(4, 50\) is not in a vocabulary of 50"):
+        TransformerConfig(**{"vocab_size": 50, name: (4, 50)})
+    with pytest.raises(ConfigError, match=r"first_id = 50 is not in a vocabulary"):
+        TransformerConfig(vocab_size=50, first_id=50)
