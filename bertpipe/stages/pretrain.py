@@ -91,6 +91,11 @@ def pretrain(run: StageRun) -> dict[str, Any]:
     store, held_out = TokenStore(tokens / TRAIN), TokenStore(tokens / HELD_OUT)
     pieces = tokenizer_file(tokens)
     tokenizer = Tokenizer(pieces)
+    if tokenizer.special.missing:
+        raise ConfigError(
+            f"tokenize.imported has no piece for {' and '.join(tokenizer.special.missing)}",
+            why="it is of a model that writes, and a BERT needs one",
+        )
     torch.manual_seed(config.seed)
     model = load_model(run, pieces) if config.imported else _new_model(config, tokenizer)
     longest = model.bert.config.max_length

@@ -78,7 +78,10 @@ def text_frame(path: Path) -> tuple[tuple[int, ...], tuple[int, ...]]:
         ArtefactError: It is damaged.
         ConfigError: The ``tokenizers`` library is not installed.
     """
-    encoding = read_json(path).encode("a")
+    made = read_json(path)
+    made.no_truncation()
+    made.no_padding()
+    encoding = made.encode("a")
     special = encoding.special_tokens_mask
     text = [place for place, is_special in enumerate(special) if not is_special]
     start, end = (text[0], text[-1] + 1) if text else (len(special), len(special))

@@ -244,3 +244,30 @@ def test_a_generator_keeps_to_its_task(folder):
     values = json.loads((folder / "generator.json").read_text())
     assert values == {"task": TRANSLATION, "max_source": 20, "max_target": 12, "by_sentence": True}
     assert DIALOGUE not in values.values()
+
+
+def test_a_published_model_reads_texts_as_they_are_and_in_their_frame(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"source_prefix": [7], "source_suffix": [8], "first_id": 9}))
+    GeneratorSettings(TRANSLATION, max_source=20, max_target=12, by_sentence=False).save(copy)
+    published, usual = Generator(copy), Generator(folder)
+    # Where no space parts two sentences, cut ones have a piece more.
+    text = "天空是蓝色的。我们去看大海。"
+    whole = published.tokenizer.encode(text)
+    assert published.source_ids(text) == whole != usual.source_ids(text)
+    assert published.framed(text) == [7, *whole[:17], 3, 8]
+    long = " ".join(texts(6))
+    stretches = published.stretches(long)
+    assert " ".join(stretches) == long
+    assert len(stretches) > 1
+    assert all(len(published.source_ids(stretch)) <= 17 for stretch in stretches)
+    ((written,),) = published.generate(["The old dog."], Decoding())
+    assert written.tokens > 1
+    # The first piece is given, so it surprises nobody.
+    pair = ("The old dog.", "The red cat.")
+    ids = torch.tensor([published.framed(pair[0])])
+    target = [*published.tokenizer.encode(pair[1]), 3]
+    logits = published.model(ids, torch.tensor([[2, 9, *target[:-1]]]))[0, 1:]
+    expected = functional.cross_entropy(logits.double(), torch.tensor(target)).exp()
+    assert published.perplexity([pair]) == pytest.approx(expected.item(), rel=1e-5)

@@ -104,3 +104,21 @@ def test_a_missing_file_and_one_of_another_model(tmp_path):
     BertConfig(vocab_size=50).save(tmp_path / "config.json")
     with pytest.raises(ArtefactError, match="is not the configuration of a Transformer"):
         TransformerConfig.load(tmp_path / "config.json")
+
+
+def test_a_source_in_its_frame():
+    plain = TransformerConfig(vocab_size=50, end_id=3)
+    assert (plain.frame, plain.framed([7, 8, 9], 10), plain.framed([7, 8, 9], 3)) == (1, [7, 8, 9, 3], [7, 8, 3])
+    framed = TransformerConfig(vocab_size=50, end_id=3, source_prefix=(10,), source_suffix=(11, 12))
+    assert framed.frame == 4
+    assert framed.framed([7, 8, 9], 10) == [10, 7, 8, 9, 3, 11, 12]
+    assert framed.framed([7, 8, 9], 6) == [10, 7, 8, 3, 11, 12]
+    assert framed.framed([7, 8, 9], 2) == [10, 3, 11, 12]
+
+
+@pytest.mark.parametrize("name", ["source_prefix", "source_suffix", "forbidden_ids"])
+def test_pieces_around_texts_are_in_the_vocabulary(name):
+    with pytest.raises(ConfigError, match=rf"{name} = \(4, 50\) is not in a vocabulary of 50"):
+        TransformerConfig(**{"vocab_size": 50, name: (4, 50)})
+    with pytest.raises(ConfigError, match=r"first_id = 50 is not in a vocabulary"):
+        TransformerConfig(vocab_size=50, first_id=50)

@@ -78,14 +78,14 @@ class Project:
         self.docs = folder / "docs"
         self.runs = folder / "runs" / "tiny"
 
-    def __call__(self, command: str, *arguments: str, stdin: str | bytes = "") -> Done:
-        """Runs `bertpipe` in this process."""
+    def __call__(self, command: str, *arguments: str, stdin: str | bytes = "", pipeline: bool = True) -> Done:
+        """Runs `bertpipe` in this process, with or without the name of the pipeline."""
         out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
         data = stdin.encode() if isinstance(stdin, str) else stdin
         before, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(data))
         try:
             with redirect_stdout(out), redirect_stderr(err):
-                code = invoke([command, "-p", str(self.file), *arguments])
+                code = invoke([command, *(("-p", str(self.file)) if pipeline else ()), *arguments])
         finally:
             sys.stdin = before
         texts = []

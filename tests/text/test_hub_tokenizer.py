@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import tokenizers
-from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from bertpipe.errors import ArtefactError, ConfigError, InputError
-from bertpipe.text.hub_tokenizer import export_tokenizer, import_tokenizer
+from bertpipe.text.hub_tokenizer import export_tokenizer, import_tokenizer, text_frame
 from bertpipe.text.sentences import split_sentences
 from bertpipe.text.special_ids import SpecialIds
 from bertpipe.text.tokenizer import JSON_FILE, MODEL_FILE, Tokenizer, train_tokenizer
@@ -169,7 +169,7 @@ def test_a_vocabulary_that_does_not_fit_its_merges(tmp_path):
 
 def test_a_tokenizer_without_the_pieces_of_a_bert(tmp_path):
     tokenizers.Tokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="a")).save(str(tmp_path / JSON_FILE))
-    with pytest.raises(InputError, match="not the tokenizer of a BERT"):
+    with pytest.raises(InputError, match=r"has no piece \[PAD\] or <pad>"):
         import_tokenizer(tmp_path, tmp_path / "out")
     made = tokenizers.Tokenizer(models.WordLevel({name: 2 * place for place, name in enumerate(BERT)}, "[UNK]"))
     made.save(str(tmp_path / JSON_FILE))
@@ -281,3 +281,57 @@ def test_a_published_tokenizer(file, tmp_path, transformers):
     assert theirs(lines, add_special_tokens=False)["input_ids"] == [ours.encode(line) for line in lines]
     assert (ours.pad_id, ours.unk_id, ours.cls_id, ours.sep_id, ours.mask_id) == (0, 100, 101, 102, 103)
     assert len(ours.special.unused) == 994
+
+
+def write_pegasus(folder: Path) -> Path:
+    """A tokenizer.json without pieces that begin a text or hide a word."""
+    made = tokenizers.Tokenizer(models.Unigram())
+    made.pre_tokenizer, made.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    names = ["<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(vocab_size=1500, special_tokens=names, unk_token="<unk>", show_progress=False)
+    made.train_from_iterator(LINES, trainer)
+    made.add_special_tokens(names)
+    made.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    folder.mkdir(exist_ok=True)
+    made.save(str(folder / JSON_FILE))
+    return folder
+
+
+def test_an_encoder_decoder_needs_fewer_special_pieces(tmp_path):
+    source = write_pegasus(tmp_path / "pegasus")
+    with pytest.raises(InputError, match=r"has no piece \[CLS\] or <s> and no piece \[MASK\] or <mask> .*of a BERT"):
+        import_tokenizer(source, tmp_path / "bert")
+    assert not (tmp_path / "bert").exists()
+    read = import_tokenizer(source, tmp_path / "out", of_bert=False)
+    assert read.special == SpecialIds(pad=0, unk=2, cls=1, sep=1, mask=2, missing=("cls", "mask"))
+    assert read.decode(read.encode(LINES[0])) == LINES[0]
+
+
+def test_what_stands_around_a_text(tmp_path):
+    assert text_frame(write_pegasus(tmp_path / "pegasus") / JSON_FILE) == ((), (1,))
+    assert text_frame(write_unigram(tmp_path / "bare") / JSON_FILE) == ((), ())
+    import_tokenizer(write_byte_level(tmp_path / "roberta"), tmp_path / "out")
+    assert text_frame(tmp_path / "out" / JSON_FILE) == ((0,), (2,))
+
+
+def test_sources_of_an_encoder_decoder_end_and_do_not_begin(tmp_path):
+    train_tokenizer(LINES, tmp_path / "tokenizer.model", 1300)
+    export_tokenizer(tmp_path, tmp_path / "out", max_length=20, of_bert=False)
+    assert text_frame(tmp_path / "out" / JSON_FILE) == ((), (3,))
+    settings = json.loads((tmp_path / "out" / "tokenizer_config.json").read_text())
+    assert settings["eos_token"] == settings["sep_token"] == "[SEP]"
+    assert settings["model_input_names"] == ["input_ids", "attention_mask"]
+    # What a published tokenizer puts around a text, and what it lacks, stays so.
+    export_tokenizer(write_pegasus(tmp_path / "pegasus"), tmp_path / "again", max_length=20, of_bert=False)
+    assert text_frame(tmp_path / "again" / JSON_FILE) == ((), (1,))
+    settings = json.loads((tmp_path / "again" / "tokenizer_config.json").read_text())
+    assert not settings.keys() & {"cls_token", "mask_token"}
+
+
+def test_sentencepiece_files_of_marian_are_not_enough(tmp_path):
+    (tmp_path / "source.spm").touch()
+    (tmp_path / "vocab.json").write_text("{}")
+    with pytest.raises(
+        InputError, match=r"source.spm cannot be read without a tokenizer.json .*look for a tokenizer.json"
+    ):
+        import_tokenizer(tmp_path, tmp_path / "out", of_bert=False)

@@ -132,13 +132,21 @@ def test_there_is_no_such_piece(tokenizer):
         tokenizer.piece(tokenizer.vocab_size)
 
 
-@pytest.mark.parametrize("missing", ["[PAD]", "[SEP]", "[UNK]"])
+@pytest.mark.parametrize("missing", ["[PAD]", "[SEP]"])
 def test_a_tokenizer_without_a_special_piece(tmp_path, missing):
     path = tmp_path / JSON_FILE
     wordpiece().save(str(path))
     path.write_text(path.read_text().replace(missing, "[other]"))
     with pytest.raises(ArtefactError, match=r"has no piece \[.*models need one"):
         Tokenizer(path)
+
+
+def test_the_unknown_is_what_the_file_says(tmp_path):
+    path = tmp_path / JSON_FILE
+    wordpiece().save(str(path))
+    path.write_text(path.read_text().replace("[UNK]", "[other]"))
+    tokenizer = Tokenizer(path)
+    assert tokenizer.piece(tokenizer.unk_id) == "[other]"
 
 
 def test_damaged_files(file, tmp_path):

@@ -205,3 +205,15 @@ def test_what_was_taken_can_be_learned(tmp_path, objective):
         losses.append(loss.item())
     assert np.mean(losses[:5]) > 3
     assert np.mean(losses[-20:]) < 1
+
+
+def test_pieces_around_sources_and_in_front_of_targets(store):
+    around = {"start_id": 300, "source_prefix": (301,), "source_suffix": (302,), "first_id": 303}
+    batch = drawn(store, "bart", length=20, **around).batch(0)
+    for source, target in rows(batch):
+        assert (source[0], source[-2:]) == (301, [OURS.sep, 302])
+        assert (target[0], target[-1]) == (303, OURS.sep)
+        assert not {301, 302, 303} & set(source[1:-2] + target[1:-1])
+    assert (batch.tgt_ids[:, 0] == 300).all()
+    assert (batch.tgt_ids[:, 1] == 303).all()
+    assert max(batch.src_ids.shape[1], batch.tgt_ids.shape[1]) <= 20

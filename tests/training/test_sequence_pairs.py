@@ -159,3 +159,18 @@ def test_long_batches_are_spread_over_the_epoch(store):
     lengths = [batch[0][1] for batch in epoch(pairs, 0)]
     places = np.argsort([len(target) for target in lengths])
     assert abs(np.corrcoef(places, np.arange(len(places)))[0, 1]) < 0.6
+
+
+def test_pieces_around_sources_and_in_front_of_targets(store, documents):
+    framed = SequencePairs(store, **SETTINGS, source_prefix=(7,), source_suffix=(8, 9), first_id=6)
+    plain = SequencePairs(store, **{**SETTINGS, "max_source": 37, "max_target": 11})
+    assert framed.num_pairs == plain.num_pairs
+    assert (framed.cut_sources, framed.cut_targets) == (plain.cut_sources, plain.cut_targets) > (0, 0)
+    pairs = np.arange(framed.num_pairs)
+    mine, yours = framed.of_pairs(pairs), plain.of_pairs(pairs)
+    for row in range(framed.num_pairs):
+        source = yours.src_ids[row][yours.src_mask[row]].tolist()
+        assert mine.src_ids[row][mine.src_mask[row]].tolist() == [7, *source, 8, 9]
+        target = yours.labels[row][yours.labels[row] >= 0].tolist()
+        assert mine.labels[row][mine.labels[row] >= 0].tolist() == [6, *target]
+        assert mine.tgt_ids[row][: len(target) + 1].tolist() == [START, 6, *target[:-1]]

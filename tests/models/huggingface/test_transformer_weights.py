@@ -207,7 +207,7 @@ def test_stored_sinusoids_have_to_be_sinusoids(published):
     names = [f"model.{stack}.embed_positions.weight" for stack in ("encoder", "decoder")]
     stored = read_transformer(published.write(marian() | {name: table.clone() for name in names}, **changes))
     assert stored.tensors.keys() == plain.tensors.keys()
-    learned = dict.fromkeys(names, table + 0.1)
+    learned = {name: table + number for number, name in enumerate(names, start=1)}
     with pytest.raises(InputError, match=r"embed_positions.weight is no table of sinusoids"):
         read_transformer(published.write(marian() | learned, **changes))
 
