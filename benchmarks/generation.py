@@ -106,7 +106,7 @@ path = "train.{source}"
 target_path = "train.{target}"
 [tokenize]
 vocab_size = 6000
-case = "keep"
+case = "exact"
 [pretrain]
 encoder_layers = 3
 decoder_layers = 3
@@ -129,6 +129,7 @@ task = "summarization"
 path = "train.jsonl"
 [tokenize]
 vocab_size = 8000
+case = "exact"
 [pretrain]
 objective = "{objective}"
 encoder_layers = 3
@@ -157,7 +158,7 @@ reader = "dialogue"
 path = "train.txt"
 [tokenize]
 vocab_size = 8000
-case = "keep"
+case = "exact"
 [pretrain]
 encoder_layers = 3
 decoder_layers = 3
@@ -186,7 +187,7 @@ title_field = "zh"
 id_field = ""
 [tokenize]
 vocab_size = 12000
-case = "keep"
+case = "exact"
 [pretrain]
 encoder_layers = 3
 decoder_layers = 3

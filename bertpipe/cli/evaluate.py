@@ -42,6 +42,12 @@ Examples:
     show_default=True,
     help="Field of a record: the reference, or several.",
 )
+@click.option(
+    "--turn-separator", metavar="TEXT", default="__eou__", show_default=True, help="What stands between two turns."
+)
+@click.option(
+    "--history", metavar="N", type=click.IntRange(1), default=4, show_default=True, help="Turns that a reply looks at."
+)
 @click.option("--limit", metavar="N", type=click.IntRange(1), help="Measure with the first N texts only.")
 @click.option("--beams", metavar="N", type=click.IntRange(1, 256), help="Beams.  [default: as the task's command]")
 @click.option("--length-penalty", metavar="X", type=LENGTH_PENALTIES, help="Length penalty.  [default: 1]")
@@ -58,6 +64,8 @@ def evaluate(
     targets: str | None,
     text_field: str,
     title_field: str,
+    turn_separator: str,
+    history: int,
     limit: int | None,
     beams: int | None,
     length_penalty: float | None,
@@ -85,7 +93,16 @@ def evaluate(
     from bertpipe.tasks.generation_scores import score_generation
 
     task = generator.settings.task
-    examples = _examples(task, Path(paths[-1]), targets, text_field, title_field)[:limit]
+    data = Path(paths[-1])
+    if task == DIALOGUE:
+        if targets:
+            raise ConfigError("--targets is for sources with one target each", hint="Give the file of dialogues alone.")
+        examples = _replies(data, text_field, turn_separator, history)
+    else:
+        examples = _examples(data, targets, text_field, title_field)
+    if not examples:
+        raise InputError("there is nothing to measure with", path=data)
+    examples = examples[:limit]
     usual = USUAL[task]
     decoding = replace(
         usual,
@@ -127,23 +144,18 @@ def _save(path: Path, predictions: list[str]) -> None:
         raise StorageError(f"{path} cannot be written", why=error.strerror or str(error)) from error
 
 
-def _examples(task: str, path: Path, targets: str | None, text_field: str, title_field: str) -> list[Example]:
-    from bertpipe.text.document import Document
+def _replies(data: Path, text_field: str, turn_separator: str, history: int) -> list[Example]:
     from bertpipe.text.readers.dialogue import DialogueReader
+    from bertpipe.text.readers.examples import Example
+
+    reader = DialogueReader(data, text_field=text_field, turn_separator=turn_separator, history=history)
+    return [Example(document.id, document.text, [document.title]) for document in reader]
+
+
+def _examples(data: Path, targets: str | None, text_field: str, title_field: str) -> list[Example]:
     from bertpipe.text.readers.examples import Example, ExampleReader
     from bertpipe.text.readers.parallel import ParallelReader
 
-    def of(document: Document) -> Example:
-        return Example(document.id, document.text, [document.title])
-
-    if targets:
-        if task == DIALOGUE:
-            raise ConfigError("--targets is for sources with one target each", hint="Give the file of dialogues alone.")
-        examples = [of(document) for document in ParallelReader(path, Path(targets))]
-    elif task == DIALOGUE:
-        examples = [of(document) for document in DialogueReader(path, text_field=text_field)]
-    else:
-        examples = list(ExampleReader(path, text_field=text_field, title_field=title_field))
-    if not examples:
-        raise InputError("there is nothing to measure with", path=path)
-    return examples
+    if not targets:
+        return list(ExampleReader(data, text_field=text_field, title_field=title_field))
+    return [Example(document.id, document.text, [document.title]) for document in ParallelReader(data, Path(targets))]

@@ -52,8 +52,9 @@ skip_bad = false
 # Pieces in the vocabulary: 8000 suits most, 16000 much Chinese text.
 vocab_size = 8000
 
-# "keep": upper and lower case differ, as in what is to be written. "fold": they do not.
-case = "keep"
+# "exact": every character stays as it is, for what is to be written. "keep": wide
+# and narrow ones are the same. "fold": upper and lower case are, too.
+case = "exact"
 
 [pretrain]
 # Before the task, learn the language of the documents: "bart" and "t5" mend

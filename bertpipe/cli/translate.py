@@ -52,8 +52,8 @@ def translate(
 ) -> None:
     """Translate TEXT.
 
-    With - for TEXT, translate standard input line by line; --json then prints one JSON document a line. A text that is
-    longer than the model can read is translated some sentences at a time.
+    With - for TEXT, translate standard input line by line; --json then prints one JSON document a line. Each sentence
+    is translated by itself.
     """
     if best > beams:
         raise click.UsageError(f"--best {best} needs --beams {best} or more.")
@@ -62,39 +62,44 @@ def translate(
     decoding = Decoding(beams=beams, length_penalty=length_penalty, best=best)
     several = text == "-"
     for group in windows(input_lines()) if several else iter([[(0, text.strip())]]):
-        for result in _translate(generator, group, decoding, keep_empty=keep_empty):
+        texts, error = _texts(generator, group, keep_empty=keep_empty)
+        for result in _translate(generator, texts, decoding):
             if as_json:
                 print_json(result, one_line=several)
             else:
                 for translation in result["translations"]:
                     score = f"{translation['score']:8.3f}  " if best > 1 else ""
                     click.echo(f"{score}{translation['text']}")
+        if error is not None:  # what came before it is answered
+            raise error
 
 
-def _translate(
-    generator: Generator, group: list[tuple[int, str]], decoding: Decoding, *, keep_empty: bool
-) -> list[dict[str, Any]]:
-    """One result a line; a line of several stretches is the stretches' translations side by side."""
-    began = time.perf_counter()
-    stretches: list[str] = []
-    counts: list[int] = []
+def _texts(
+    generator: Generator, group: list[tuple[int, str]], *, keep_empty: bool
+) -> tuple[list[tuple[str, list[str]]], InputError | None]:
+    """Lines with their sentences, up to the first that cannot be translated, and why that one cannot."""
+    texts: list[tuple[str, list[str]]] = []
     for place, line in group:
         if not line and not keep_empty:
-            raise _at(
-                InputError("there is nothing to translate", hint="--keep-empty answers with an empty line."), place
-            )
+            error = InputError("there is nothing to translate", hint="--keep-empty answers with an empty line.")
+            return texts, _at(error, place)
         try:
-            parts = generator.stretches(line) if line else []
+            texts.append((line, generator.sentences(line)))
         except InputError as error:
-            raise _at(error, place) from error
-        counts.append(len(parts))
-        stretches += parts
-    written = list(generator.generate(stretches, decoding))
-    seconds = (time.perf_counter() - began) / len(group)
+            return texts, _at(error, place)
+    return texts, None
+
+
+def _translate(generator: Generator, texts: list[tuple[str, list[str]]], decoding: Decoding) -> list[dict[str, Any]]:
+    """One result a line; a line of several sentences is the sentences' translations side by side."""
+    began = time.perf_counter()
+    written = list(generator.generate([sentence for _, sentences in texts for sentence in sentences], decoding))
+    seconds = (time.perf_counter() - began) / max(1, len(texts))
     results = []
-    for (_, line), count in zip(group, counts, strict=True):
+    for line, sentences in texts:
+        count = len(sentences)
         mine, written = written[:count], written[count:]
-        # Alternatives of a text in several parts would be combinations; the best of each part is what there is.
+        # Alternatives of a text of several sentences would be combinations; the best of each is what there is.
         ranks = len(mine[0]) if count == 1 else 1
         translations = [
             {

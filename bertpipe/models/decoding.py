@@ -45,3 +45,6 @@ USUAL: Final[dict[str, Decoding]] = {
     DIALOGUE: Decoding(temperature=0.7, top_p=0.9, no_repeat_ngram=3),
 }
 """How the commands of each task write, unless told otherwise."""
+
+READ_TO_THE_END: Final = (DIALOGUE,)
+"""Tasks in which the end of a source counts most: one that is too long loses its beginning."""

@@ -15,7 +15,7 @@ from torch.nn import functional
 from bertpipe.errors import ArtefactError, InputError
 from bertpipe.models.beam_search import beam_search
 from bertpipe.models.checkpoint import load_transformer
-from bertpipe.models.decoding import Decoding
+from bertpipe.models.decoding import READ_TO_THE_END, Decoding
 from bertpipe.models.sampling import write
 from bertpipe.text.sentences import split_sentences
 from bertpipe.text.tokenizer import MODEL_FILE, Tokenizer, tokenizer_file
@@ -109,41 +109,37 @@ class Generator:
 
     def framed(self, text: str) -> list[int]:
         """A source as the model reads it, cut to what it can read."""
-        return self.model.config.framed(self.source_ids(text), self.settings.max_source)
+        ids = self.source_ids(text)
+        if self.settings.task in READ_TO_THE_END:
+            ids = ids[max(0, len(ids) - (self.settings.max_source - self.model.config.frame)) :]
+        return self.model.config.framed(ids, self.settings.max_source)
 
-    def stretches(self, text: str) -> list[str]:
-        """A source cut into stretches of whole sentences, as few as the generator can read.
+    def sentences(self, text: str) -> list[str]:
+        """The sentences of a source, each of which the generator can read.
+
+        Translators learn from single sentences; of several at once they are apt to leave some out.
 
         Args:
             text: Of any length.
 
         Raises:
-            InputError: A sentence is too long by itself.
+            InputError: A sentence is too long.
         """
         limit = self.settings.max_source - self.model.config.frame
-        if len(self.source_ids(text)) <= limit:
-            return [text]
-        spans = split_sentences(text)
-        stretches: list[str] = []
-        begin = end = 0
-        for start, stop in spans:
-            size = len(self.source_ids(text[start:stop]))
+        sentences = [text[start:end] for start, end in split_sentences(text)]
+        for sentence in sentences:
+            size = len(self.source_ids(sentence))
             if size > limit:
                 raise InputError(
                     f"a sentence of {size} tokens is too long",
                     why=f"the model reads {limit}",
                     hint="Cut it in two, or train with a larger finetune.max_source.",
                 )
-            # The pieces of a stretch may be others than those of its sentences.
-            if end > begin and len(self.source_ids(text[begin:stop])) > limit:
-                stretches.append(text[begin:end])
-                begin = start
-            end = stop
-        return [*stretches, text[begin:end]]
+        return sentences
 
     @staticmethod
     def join(parts: Sequence[str]) -> str:
-        """The targets of a text's stretches as one text: with spaces between, but not after a Chinese stop."""
+        """The targets of a text's sentences as one text: with spaces between, but not after a Chinese stop."""
         joined = ""
         for part in filter(None, parts):
             joined += part if not joined or joined[-1] in "。！？；…”」』" else f" {part}"

@@ -26,7 +26,11 @@ class TokenizeConfig(BaseModel, extra="forbid"):
     """The tokenizer."""
 
     vocab_size: int = Field(8000, ge=300, description="Pieces in the vocabulary; 16000 suits Chinese better.")
-    case: Literal["fold", "keep"] = Field("fold", description="fold: upper and lower case are the same pieces.")
+    case: Literal["fold", "keep", "exact"] = Field(
+        "fold",
+        description="fold: upper and lower case are the same pieces; keep: they differ; "
+        "exact: wide and narrow characters (，and ,) differ as well, which suits what is to be written.",
+    )
     coverage: float = Field(
         0.9995,
         gt=0.9,

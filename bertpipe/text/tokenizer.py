@@ -15,6 +15,8 @@ from bertpipe.errors import ArtefactError, ConfigError, InputError
 from bertpipe.text.special_ids import OUR_PIECES, OURS, SpecialIds
 from bertpipe.text.surrogates import encodable, places_before
 
+NORMALIZATIONS = {"fold": "nmt_nfkc_cf", "keep": "nmt_nfkc", "exact": "identity"}
+"""SentencePiece's rules by what becomes of the text: one case and one width, one width, or as it is."""
 MODEL_FILE, JSON_FILE = "tokenizer.model", "tokenizer.json"
 # SentencePiece leaves out training lines longer than this many bytes; ours are cut instead.
 MAX_LINE_BYTES = 4192
@@ -141,7 +143,7 @@ def train_tokenizer(
     model_file: Path,
     vocab_size: int,
     *,
-    case: Literal["fold", "keep"] = "fold",
+    case: Literal["fold", "keep", "exact"] = "fold",
     coverage: float = 0.9995,
 ) -> None:
     """Trains a tokenizer and writes it.
@@ -153,7 +155,8 @@ def train_tokenizer(
         lines: Sentences of the corpus.
         model_file: Where to write the model.
         vocab_size: V, special pieces and 256 bytes included.
-        case: "fold" makes upper and lower case the same pieces.
+        case: "fold" makes upper and lower case, and wide and narrow characters, the same pieces; "keep" the latter
+            alone; "exact" neither, so that what is decoded is what was encoded.
         coverage: Share of the corpus's characters that get pieces of their own; the rest is spelled in bytes.
 
     Raises:
@@ -173,7 +176,7 @@ def train_tokenizer(
             hard_vocab_limit=False,
             byte_fallback=True,
             character_coverage=coverage,
-            normalization_rule_name="nmt_nfkc_cf" if case == "fold" else "nmt_nfkc",
+            normalization_rule_name=NORMALIZATIONS[case],
             max_sentence_length=MAX_LINE_BYTES,
             num_threads=TRAINING_THREADS,
             pad_id=OURS.pad,

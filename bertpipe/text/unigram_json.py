@@ -75,11 +75,15 @@ def normalizer(charsmap: bytes) -> Any:
     """What SentencePiece does to a text before it looks for pieces, as a normalizer of the library.
 
     Args:
-        charsmap: ``normalizer_spec.precompiled_charsmap``.
+        charsmap: ``normalizer_spec.precompiled_charsmap``; empty where characters stay as they are.
     """
     from tokenizers import Regex, normalizers
     from tokenizers.normalizers import NFKC, Precompiled, Prepend, Replace
 
+    spaces = [Replace(Regex(" {2,}"), " "), Replace(Regex(r"\A | \z"), ""), Prepend("▁"), Replace(" ", "▁")]
+    if not charsmap:
+        # A "▁" of the text itself counts as a space at the end, and nowhere else.
+        return normalizers.Sequence([*spaces, Replace(Regex(r"▁+\z"), "")])
     return normalizers.Sequence(
         [
             Replace(SHIELD, APART),
@@ -88,10 +92,7 @@ def normalizer(charsmap: bytes) -> Any:
             NFKC(),
             Replace(SHIELD, SHIELDED),
             Precompiled(charsmap),
-            Replace(Regex(" {2,}"), " "),
-            Replace(Regex(r"\A | \z"), ""),
-            Prepend("▁"),
-            Replace(" ", "▁"),
+            *spaces,
         ]
     )
 

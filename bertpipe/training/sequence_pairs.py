@@ -34,6 +34,7 @@ class SequencePairs:
         source_prefix: Pieces in front of a source.
         source_suffix: Pieces behind the end piece of a source.
         first_id: The first piece of every target, if there is such a one.
+        to_the_end: A source that is too long loses its beginning instead of its end.
 
     Attributes:
         cut_sources: Pairs whose source is longer than ``max_source``.
@@ -54,12 +55,14 @@ class SequencePairs:
         source_prefix: Sequence[int] = (),
         source_suffix: Sequence[int] = (),
         first_id: int | None = None,
+        to_the_end: bool = False,
     ) -> None:
         self.store = store
         self.batch_tokens = batch_tokens
         self.max_source, self.max_target = max_source, max_target
         self.pad_id, self.start_id, self.end_id = pad_id, start_id, end_id
         self.seed = seed
+        self.to_the_end = to_the_end
         self._before, self._behind = list(source_prefix), [end_id, *source_suffix]
         self._first = [] if first_id is None else [first_id]
         first = store.documents[:-1]
@@ -108,7 +111,8 @@ class SequencePairs:
             body, title = self.store.body(document), self.store.title(document)
             start, end = int(self.store.sentences[body.start]), int(self.store.sentences[body.stop])
             kept = min(end - start, self.max_source - len(self._before) - len(self._behind))
-            source = [*self._before, *self.store.span(start, start + kept), *self._behind]
+            first = end - kept if self.to_the_end else start
+            source = [*self._before, *self.store.span(first, first + kept), *self._behind]
             src_ids[row, : len(source)] = source
             src_mask[row, : len(source)] = True
             target = [*self._first, *title[: self.max_target - len(self._first) - 1]]

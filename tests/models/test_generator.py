@@ -95,49 +95,41 @@ def test_a_source_is_read_as_in_training(generator):
     assert generator.source_ids("") == []
 
 
-def test_a_text_that_can_be_read_is_one_stretch(generator):
-    for text in ("The dog sees a cat.", "A dog.\n\nA cat.  ", ""):
-        assert generator.stretches(text) == [text]
+def test_a_text_is_translated_by_sentences(generator):
+    assert generator.sentences("") == []
+    assert generator.sentences("The dog sees a cat. The cat sleeps.\n\nA dog.") == [
+        "The dog sees a cat.",
+        "The cat sleeps.",
+        "A dog.",
+    ]
+    assert generator.sentences("天空是蓝色的。我们去看大海。") == ["天空是蓝色的。", "我们去看大海。"]
 
 
-def test_a_long_text_is_cut_at_sentences(generator):
+def test_nothing_of_a_long_text_is_lost(generator):
     rng = random.Random(2)
-    limit = generator.settings.max_source - 1
     for _ in range(20):
-        sentences = [sentence(rng, rng.randint(1, 8)) for _ in range(rng.randint(8, 30))]
-        text = rng.choice([" ", "  ", "\n\n"]).join(sentences)
-        stretches = generator.stretches(text)
-        assert len(stretches) > 1
-        assert all(len(generator.source_ids(stretch)) <= limit for stretch in stretches)
-        whole = [generator.source_ids(one) for one in sentences]
-        # Nothing is lost, and nothing is cut inside of a sentence.
-        assert [piece for one in stretches for piece in generator.source_ids(one)] == [p for one in whole for p in one]
-        # As few as there can be: the next sentence would not have fitted.
-        rest = list(map(len, whole))
-        for stretch in stretches:
-            count, size = 0, len(generator.source_ids(stretch))
-            while size:
-                size -= rest[count]
-                count += 1
-            assert size == 0
-            taken, rest = sum(rest[:count]), rest[count:]
-            assert not rest or taken + rest[0] > limit
+        written = [sentence(rng, rng.randint(1, 8)) for _ in range(rng.randint(8, 30))]
+        text = rng.choice([" ", "  ", "\n\n"]).join(written)
+        sentences = generator.sentences(text)
+        pieces = [piece for one in sentences for piece in generator.source_ids(one)]
+        assert pieces == [piece for one in written for piece in generator.source_ids(one)]
 
 
-def test_a_chinese_text_is_cut_at_its_stops(generator):
-    text = "天空是蓝色的。我们去看大海。" * 10
-    stretches = generator.stretches(text)
-    assert len(stretches) > 1
-    assert "".join(stretches) == text
-    assert all(stretch.endswith("。") for stretch in stretches)
+def test_a_reply_reads_the_newest_words(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    text = " ".join(["The old dog sees a red cat near the tree."] * 8)
+    for task, kept in ((DIALOGUE, slice(-19, None)), (TRANSLATION, slice(19))):
+        GeneratorSettings(task, max_source=20, max_target=12).save(copy)
+        generator = Generator(copy)
+        assert generator.framed(text) == [*generator.source_ids(text)[kept], generator.model.config.end_id]
 
 
 def test_a_sentence_that_is_too_long(generator):
     long = " ".join(["dog"] * 40) + "."
     with pytest.raises(InputError, match=r"a sentence of \d+ tokens is too long.*the model reads 19"):
-        generator.stretches(f"The dog sees a cat. {long} The cat sleeps.")
+        generator.sentences(f"The dog sees a cat. {long} The cat sleeps.")
     with pytest.raises(InputError, match="is too long"):
-        generator.stretches(long)
+        generator.sentences(long)
 
 
 def test_join():
@@ -258,10 +250,7 @@ def test_a_published_model_reads_texts_as_they_are_and_in_their_frame(folder, tm
     assert published.source_ids(text) == whole != usual.source_ids(text)
     assert published.framed(text) == [7, *whole[:17], 3, 8]
     long = " ".join(texts(6))
-    stretches = published.stretches(long)
-    assert " ".join(stretches) == long
-    assert len(stretches) > 1
-    assert all(len(published.source_ids(stretch)) <= 17 for stretch in stretches)
+    assert " ".join(published.sentences(long)) == long
     ((written,),) = published.generate(["The old dog."], Decoding())
     assert written.tokens > 1
     # The first piece is given, so it surprises nobody.

@@ -199,7 +199,7 @@ def transformers():
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize("case", ["fold", "keep"])
+@pytest.mark.parametrize("case", ["fold", "keep", "exact"])
 def test_ours_is_the_same_in_transformers(case, tmp_path, transformers):
     train_tokenizer(LINES, tmp_path / MODEL_FILE, 1500, case=case)
     ours = Tokenizer(tmp_path)

@@ -135,6 +135,14 @@ def test_case_can_be_kept(tmp_path):
     assert kept.decode(kept.encode("Grind")) == "Grind"
 
 
+def test_text_can_be_kept_as_it_is(tmp_path):
+    lines = [*LINES, "你好，世界！", "ＡＢＣ ﬁ e\u0301"]
+    for case, back in (("exact", "你好，世界！ ＡＢＣ ﬁ e\u0301 Yes"), ("keep", "你好,世界! ABC fi é Yes")):
+        train_tokenizer(lines, tmp_path / "tokenizer.model", 440, case=case, coverage=1.0)
+        tokenizer = Tokenizer(tmp_path)
+        assert tokenizer.decode(tokenizer.encode("你好，世界！ ＡＢＣ ﬁ e\u0301 Yes")) == back
+
+
 def test_a_small_corpus_gives_as_many_pieces_as_it_has(tmp_path):
     train_tokenizer(["hello world"], tmp_path / "small.model", 8000)
     assert BYTES + len(OUR_PIECES) < Tokenizer(tmp_path / "small.model").vocab_size < 300

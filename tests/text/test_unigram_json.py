@@ -45,7 +45,7 @@ NASTY = [
 ]
 
 
-@pytest.fixture(scope="module", params=["fold", "keep"])
+@pytest.fixture(scope="module", params=["fold", "keep", "exact"])
 def model(request, tmp_path_factory):
     path = tmp_path_factory.mktemp(request.param) / "tokenizer.model"
     train_tokenizer(LINES, path, 1500, case=request.param)

@@ -83,6 +83,13 @@ def test_an_epoch_sees_every_pair_once(store, documents, number):
     assert sorted(seen) == sorted(wanted)
 
 
+def test_a_long_source_may_lose_its_beginning_instead(store, documents):
+    sources = {source for batch in epoch(SequencePairs(store, **SETTINGS, to_the_end=True), 0) for source, _ in batch}
+    bodies = [[piece for sentence in body for piece in sentence] for title, *body in documents if title]
+    assert sources == {(*body[-39:], END) for body in bodies if body}
+    assert any(len(body) > 39 for body in bodies)
+
+
 @pytest.mark.parametrize("batch_tokens", [1, 64, 200, 1000, 10**6])
 def test_batches_keep_to_their_size(store, documents, batch_tokens):
     pairs = SequencePairs(store, **{**SETTINGS, "batch_tokens": batch_tokens})

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from bertpipe.errors import ConfigError, InputError
-from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, TRANSLATION
+from bertpipe.models.decoding import DIALOGUE, READ_TO_THE_END, SUMMARIZATION, TRANSLATION
 from bertpipe.pipeline.artefact import Manifest
 from bertpipe.pipeline.stage import Input, Stage, StageRun
 from bertpipe.stages.tokenize import HELD_OUT, TRAIN
@@ -112,6 +112,7 @@ def finetune_generator(run: StageRun, task: str) -> dict[str, Any]:
             start_id=shape.start_id,
             end_id=shape.end_id,
             seed=config.seed,
+            to_the_end=task in READ_TO_THE_END,
             source_prefix=shape.source_prefix,
             source_suffix=shape.source_suffix,
             first_id=shape.first_id,
