@@ -27,7 +27,7 @@ LEAVE = ("/quit", "/exit")
 Examples:
   bertpipe chat
   bertpipe chat --temperature 0
-  printf '%s\\n' '["How are you?", "Fine.", "What did you do today?"]' | bertpipe chat --json
+  printf '%s\\n' '["How are you?", "Fine.", "And now?"]' | bertpipe chat --json
 """
 )
 @click.option(
