@@ -4,56 +4,17 @@
 
 ``--data`` holds the collections as published: multi30k/{train,val}.{en,de}, tatoeba_en_zh/cmn.txt,
 pydocs_en_zh/pairs.tsv (file, en, zh), lctt/articles.jsonl (title, text), xdailydialog/dialogues_text_{En,Zh}.txt.
-Everything runs through the command line, as a user's own pipeline would: the recipe becomes a pipeline file,
-`bertpipe run` trains it (and goes on where it was stopped), `bertpipe evaluate` measures it on texts set aside.
 """
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
+from recipe import Recipe, copy, run_recipes, set_aside, write_records
 
-@dataclass(frozen=True)
-class Recipe:
-    """A collection, what is learned from it and how it is measured.
-
-    Attributes:
-        pipeline: The pipeline file.
-        prepare: Writes what the pipeline reads and what is set aside, from the data folder into the run's.
-        evaluate: Arguments of `bertpipe evaluate`, in the run's folder.
-    """
-
-    pipeline: str
-    prepare: Callable[[Path, Path], None]
-    evaluate: tuple[str, ...]
-
-
-def set_aside(name: str, share: float) -> bool:
-    """Whether what has this name is measured with instead of learned from: a pure function of the name."""
-    return int.from_bytes(hashlib.sha256(f"set aside {name}".encode()).digest()[:8], "big") / 2**64 < share
-
-
-def write_records(path: Path, records: Iterable[dict[str, str]]) -> None:
-    """Writes JSON lines."""
-    path.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records), encoding="utf-8")
-
-
-def copy(*names: str) -> Callable[[Path, Path], None]:
-    """Takes files as they are."""
-
-    def prepare(data: Path, folder: Path) -> None:
-        for name in names:
-            source = data / name
-            (folder / source.name).write_bytes(source.read_bytes())
-
-    return prepare
+SAVE = ("--save", "written.txt")
 
 
 def english_chinese(data: Path, folder: Path) -> None:
@@ -116,7 +77,7 @@ dropout = 0.3
 steps = 2600
 """,
         copy(*(f"multi30k/{part}.{language}" for part in ("train", "val") for language in (source, target))),
-        (f"val.{source}", "--targets", f"val.{target}"),
+        (f"val.{source}", "--targets", f"val.{target}", *SAVE),
     )
 
 
@@ -144,7 +105,7 @@ dropout = 0.3
 lr = 1e-3
 """,
         articles,
-        ("test.jsonl",),
+        ("test.jsonl", *SAVE),
     )
 
 
@@ -170,7 +131,7 @@ max_source = 128
 max_target = 48
 """,
         dialogues(f"dialogues_text_{language}.txt"),
-        ("test.txt",),
+        ("test.txt", *SAVE),
     )
 
 
@@ -199,7 +160,7 @@ max_source = 96
 max_target = 96
 """,
         english_chinese,
-        ("test.jsonl", "--text-field", "en", "--title-field", "zh"),
+        ("test.jsonl", "--text-field", "en", "--title-field", "zh", *SAVE),
     ),
     "lctt-titles": titles("none"),
     "lctt-titles-bart": titles("bart"),
@@ -208,26 +169,5 @@ max_target = 96
     "dialogue-zh": replies("Zh"),
 }
 
-
-def main() -> None:
-    """Runs a recipe and prints what `bertpipe evaluate --json` says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipe", choices=RECIPES)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the collections")
-    parser.add_argument("--folder", type=Path, required=True, help="where the runs go; resumed if they are there")
-    parser.add_argument("--set", action="append", default=[], metavar="STEP.KEY=VALUE", help="as for `bertpipe run`")
-    arguments = parser.parse_args()
-    recipe = RECIPES[arguments.recipe]
-    folder = (arguments.folder / arguments.recipe).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    recipe.prepare(arguments.data, folder)
-    pipeline = folder / "bertpipe.toml"
-    pipeline.write_text(recipe.pipeline.lstrip(), encoding="utf-8")
-    bertpipe = [sys.executable, "-m", "bertpipe"]
-    settings = [item for setting in arguments.set for item in ("--set", setting)]
-    subprocess.run([*bertpipe, "run", str(pipeline), *settings], check=True, cwd=folder)
-    subprocess.run([*bertpipe, "evaluate", *recipe.evaluate, "--json", "--save", "written.txt"], check=True, cwd=folder)
-
-
 if __name__ == "__main__":
-    main()
+    run_recipes(RECIPES, __doc__)

@@ -34,7 +34,7 @@ def main() -> None:
     compared, rest = lines[: given.count], lines[given.count : 3 * given.count]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for case in ("fold", "keep"):
+        for case in ("fold", "keep", "exact"):
             train_tokenizer(rest, folder / MODEL_FILE, VOCAB_SIZE, case=case)
             export_tokenizer(folder / MODEL_FILE, folder / case, max_length=512)
             compare(f"ours, case = {case}", Tokenizer(folder / MODEL_FILE), folder / case, compared)
