@@ -1,7 +1,7 @@
 """A benchmark that is a pipeline: a collection, what is learned from it, and how that is measured.
 
 Everything runs through the command line, as a user's own pipeline would: the recipe becomes a pipeline file,
-`bertpipe run` trains it (and goes on where it was stopped), `bertpipe evaluate` measures it on texts set aside.
+`bertpipe finetune` trains it (and goes on where it was stopped), `bertpipe evaluate` measures it on texts set aside.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ class Recipe:
     Attributes:
         pipeline: The pipeline file.
         prepare: Writes what the pipeline reads and what is set aside, from the data folder into the run's.
-        evaluate: Arguments of `bertpipe evaluate`, in the run's folder.
+        evaluate: Arguments of `bertpipe evaluate`, in the run's folder; nothing is measured without them.
+        step: The last step that is run.
     """
 
     pipeline: str
     prepare: Callable[[Path, Path], None]
     evaluate: tuple[str, ...]
+    step: str = "finetune"
 
 
 def set_aside(name: str, share: float) -> bool:
@@ -67,7 +69,9 @@ def run_recipes(recipes: Mapping[str, Recipe], description: str) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the collections")
     parser.add_argument("--folder", type=Path, required=True, help="where the runs go; resumed if they are there")
     parser.add_argument("--model", type=Path, help="folder of the model to start from, where the recipe needs one")
-    parser.add_argument("--set", action="append", default=[], metavar="STEP.KEY=VALUE", help="as for `bertpipe run`")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="STEP.KEY=VALUE", help="as for `bertpipe finetune`"
+    )
     arguments = parser.parse_args()
     recipe = recipes[arguments.recipe]
     if MODEL in recipe.pipeline and not arguments.model:
@@ -82,6 +86,6 @@ def run_recipes(recipes: Mapping[str, Recipe], description: str) -> None:
     pipeline.write_text(text, encoding="utf-8")
     bertpipe = [sys.executable, "-m", "bertpipe"]
     settings = [item for setting in arguments.set for item in ("--set", setting)]
-    subprocess.run([*bertpipe, "run", str(pipeline), *settings], check=True, cwd=folder)
+    subprocess.run([*bertpipe, recipe.step, "-p", str(pipeline), *settings], check=True, cwd=folder)
     if recipe.evaluate:
         subprocess.run([*bertpipe, "evaluate", *recipe.evaluate, "--json"], check=True, cwd=folder)

@@ -16,11 +16,13 @@ import torch
 from bertpipe.errors import TrainingError
 from bertpipe.progress import Progress
 from bertpipe.training.budget import Plan, training_device
+from bertpipe.training.heap import release_heap
 from bertpipe.training.legs import LegData
 from bertpipe.training.visits import generator
 from bertpipe.training.weight_history import WeightHistory
 
 CHECKPOINT, WEIGHTS = "last.ckpt", "weights"
+RELEASE_STEPS = 10
 
 
 class _Legs(pl.Callback):
@@ -62,6 +64,8 @@ class _Legs(pl.Callback):
             self._rate = self._tokens / max(elapsed, 1e-9)
             self._tokens, self._since = 0, time.perf_counter()
         self.progress.advance(1, loss=loss, tokens_per_second=self._rate)
+        if step % RELEASE_STEPS == 0:
+            release_heap()
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._since, self._tokens = time.perf_counter(), 0  # validation is not training speed
