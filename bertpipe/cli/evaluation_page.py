@@ -104,9 +104,7 @@ def _table(names: Sequence[str], rows: Iterable[Sequence[str]], figures: Iterabl
     right = set(figures)
 
     def cells(tag: str, values: Sequence[str]) -> str:
-        marked = (
-            f"<{tag} class='figure'>" if place in right else f"<{tag}>" for place in range(len(values))
-        )
+        marked = (f"<{tag} class='figure'>" if place in right else f"<{tag}>" for place in range(len(values)))
         return "".join(f"{begin}{escape(value)}</{tag}>" for begin, value in zip(marked, values, strict=True))
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
