@@ -35,8 +35,10 @@ class TaskSettings:
         stride: Tokens that two windows of a long text share.
         temperature: Logits are divided by it before they become probabilities.
         threshold: What a probability, or a score, must exceed to count: a label's of several, an answer's over none.
-        lowest: The score that a similarity of 0 stands for.
-        highest: The score that a similarity of 1 stands for.
+        slope: A score of similarity is slope times cosine plus intercept ...
+        intercept: See there.
+        lowest: ... but not below the lowest score that was learned from,
+        highest: nor above the highest.
 
     Raises:
         ArtefactError: A value is impossible.
@@ -51,7 +53,9 @@ class TaskSettings:
     stride: int = 0
     temperature: float = 1.0
     threshold: float = 0.5
-    lowest: float = 0.0
+    slope: float = 1.0
+    intercept: float = 0.0
+    lowest: float = -1.0
     highest: float = 1.0
 
     def __post_init__(self) -> None:
