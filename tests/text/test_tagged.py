@@ -45,8 +45,8 @@ def test_universal_dependencies(file):
         "4\tel\tB-LOC\t-\tx\n5\tmar\tI-LOC\t-\tx\n\n# sent_id = 2\n1\t#\tO\t-\tx\n"
     )
     assert [(item.words, item.tags, item.line) for item in read(path)] == [
-        (("Vamos", "nos", "a", "el", "mar"), ("O", "O", "O", "B-LOC", "I-LOC"), 4),
-        (("#",), ("O",), 11),
+        (("Vamos", "nos", "a", "el", "mar"), ("O", "O", "O", "B-LOC", "I-LOC"), 5),
+        (("#",), ("O",), 14),
     ]
 
 
