@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +35,9 @@ Examples:
 @click.argument("text", required=False)
 @click.option("--pair", metavar="TEXT", help="The second text, for a model that reads pairs.")
 @click.option("--file", "file_name", metavar="FILE", help="Read texts from a file, one a line.")
-@click.option("--top", metavar="N", type=click.IntRange(1), help="Show the N likeliest labels.  [default: 5, --json: all]")
+@click.option(
+    "--top", metavar="N", type=click.IntRange(1), help="Show the N likeliest labels.  [default: 5, --json: all]"
+)
 def predict(
     model: str, text: str | None, pair: str | None, file_name: str | None, top: int | None, as_json: bool
 ) -> None:

@@ -31,7 +31,7 @@ class TaskSettings:
         labels: Names of the classes, or of the tags, in the order of the logits.
         multi_label: A text may have any number of the labels.
         paired: It reads two texts at once.
-        scheme: How tags mark spans: "IOB2" or "BIOES"; empty without tags.
+        scheme: How tags mark spans: "iob2" or "bioes"; empty without tags.
         stride: Tokens that two windows of a long text share.
         temperature: Logits are divided by it before they become probabilities.
         threshold: What a probability, or a score, must exceed to count: a label's of several, an answer's over none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +128,18 @@ def note_cut(run: StageRun, cut: int, count: int) -> None:
     if cut > MANY_CUT * count:
         limit = run.config.max_tokens
         run.progress.note(f"{cut:,} of {count:,} texts are cut at {limit} tokens (finetune.max_tokens)")
+
+
+def figures_of(figures: Mapping[str, float]) -> dict[str, float]:
+    """Figures of the dev set under the names that they have in metrics."""
+    from bertpipe.training.dev_scored import OUTPUT
+
+    return rounded({f"{OUTPUT}{name}": value for name, value in figures.items()})
+
+
+def rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    """Figures with as many digits as they are worth."""
+    return {name: round(float(value), 4) for name, value in figures.items()}
 
 
 def train_best(

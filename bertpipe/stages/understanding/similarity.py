@@ -16,6 +16,7 @@ from bertpipe.stages.understanding.settings import (
     UnderstandingConfig,
     check_length,
     data_source,
+    figures_of,
     learning_rate,
     note_cut,
     require_examples,
@@ -112,7 +113,7 @@ def finetune_similarity(run: StageRun) -> dict[str, Any]:
         highest=highest,
     ).save(run.out)
     counts = {"pairs": len(learned), "dev_pairs": len(measured)}
-    return {**metrics, **counts}
+    return {**metrics, **figures_of(scorer.figures(list(cosines))), **counts}
 
 
 def read_pairs(run: StageRun) -> tuple[list[ScoredPair], list[ScoredPair]]:
