@@ -52,11 +52,16 @@ class Classification(DevScored):
             return functional.binary_cross_entropy_with_logits(logits, batch.labels, pos_weight=self.weights)
         return functional.cross_entropy(logits, batch.labels, weight=self.weights)
 
-    def figures(self, outputs: Sequence[np.ndarray]) -> dict[str, float]:
-        """Loss without weights, and the scores."""
+    def figures(self, outputs: Sequence[np.ndarray], cutoff: float = 0.0) -> dict[str, float]:
+        """Loss without weights, and the scores.
+
+        Args:
+            outputs: Logits (C,) of every text.
+            cutoff: The logit above which a label of several is taken.
+        """
         logits = np.stack(outputs).astype(np.float64)  # (N, C)
         if self.multi_label:
-            found = score_label_sets(logits > 0, self.truth, self.labels)
+            found = score_label_sets(logits > cutoff, self.truth, self.labels)
         else:
             found = score_classes(logits.argmax(1), self.truth, self.labels)
         scores = {name: score.value for name, score in found.scores.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -106,6 +107,7 @@ def finetune_classification(run: StageRun) -> dict[str, Any]:
     logits = np.stack(dev_outputs(scorer, dev, training_device(config.accelerator)))
     calibration = calibrate(logits, truth)
     threshold = best_threshold(logits, truth, calibration["temperature"]) if config.multi_label else 0.5
+    cutoff = calibration["temperature"] * math.log(threshold / (1 - threshold))
     save_model(model, run.out)
     shutil.copyfile(base.file, run.out / base.file.name)
     TaskSettings(
@@ -118,7 +120,7 @@ def finetune_classification(run: StageRun) -> dict[str, Any]:
         threshold=threshold,
     ).save(run.out)
     counts = {"texts": len(learned), "dev_texts": len(measured), "labels": len(labels)}
-    return {**metrics, **figures_of(scorer.figures(list(logits))), **rounded(calibration), **counts}
+    return {**metrics, **figures_of(scorer.figures(list(logits), cutoff)), **rounded(calibration), **counts}
 
 
 def read_texts(run: StageRun) -> tuple[list[LabelledText], list[LabelledText]]:

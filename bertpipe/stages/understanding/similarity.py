@@ -128,7 +128,13 @@ def read_pairs(run: StageRun) -> tuple[list[ScoredPair], list[ScoredPair]]:
     config: SimilarityConfig = run.config
 
     def read(written: str) -> list[ScoredPair]:
-        return list(ScoredPairReader(run.path(written), config.text_field, config.pair_field, config.score_field))
+        reader = ScoredPairReader(
+            run.path(written),
+            text_field=config.text_field,
+            pair_field=config.pair_field,
+            score_field=config.score_field,
+        )
+        return list(reader)
 
     learned = read(config.data)
     if config.dev:
