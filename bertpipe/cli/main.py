@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("bertpipe.cli.run", "Read, learn and index: bring every step up to date."),
     "search": ("bertpipe.cli.search", "Ask the index."),
     "status": ("bertpipe.cli.status", "Show which steps are fresh, and why the others are not."),
+    "predict": ("bertpipe.cli.predict", "Say what a model has learned about texts: classes, names, similarity."),
     "translate": ("bertpipe.cli.translate", "Translate text."),
     "summarize": ("bertpipe.cli.summarize", "Summarize text."),
     "evaluate": ("bertpipe.cli.evaluate", "Measure what a model writes: BLEU, chrF, ROUGE, perplexity."),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bertpipe.errors import ConfigError
 from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, TRANSLATION
+from bertpipe.models.task_settings import CLASSIFICATION, SIMILARITY, TAGGING
 from bertpipe.pipeline.pipeline_file import RETRIEVAL, read_pipeline
 from bertpipe.pipeline.stage import Stage
 from bertpipe.stages.corpus import CORPUS
@@ -16,6 +17,9 @@ from bertpipe.stages.index import INDEX
 from bertpipe.stages.pretrain import PRETRAIN
 from bertpipe.stages.snapshot import SNAPSHOT
 from bertpipe.stages.tokenize import TOKENIZE
+from bertpipe.stages.understanding.classification import CLASSIFICATION_FROM_MODEL, FINETUNE_CLASSIFICATION
+from bertpipe.stages.understanding.similarity import FINETUNE_SIMILARITY, SIMILARITY_FROM_MODEL
+from bertpipe.stages.understanding.tagging import FINETUNE_TAGGING, TAGGING_FROM_MODEL
 
 STAGES: tuple[Stage, ...] = (CORPUS, SNAPSHOT, TOKENIZE, PRETRAIN, FINETUNE, EMBED, INDEX)
 """The stages of a search engine, in order."""
@@ -26,8 +30,18 @@ TASKS: dict[str, tuple[Stage, ...]] = {
     TRANSLATION: (*_READING, PRETRAIN_TRANSFORMER, FINETUNE_TRANSLATION),
     SUMMARIZATION: (*_READING, PRETRAIN_TRANSFORMER, FINETUNE_SUMMARIZATION),
     DIALOGUE: (*_READING, PRETRAIN_TRANSFORMER, FINETUNE_DIALOGUE),
+    CLASSIFICATION: (*_READING, PRETRAIN, FINETUNE_CLASSIFICATION),
+    TAGGING: (*_READING, PRETRAIN, FINETUNE_TAGGING),
+    SIMILARITY: (*_READING, PRETRAIN, FINETUNE_SIMILARITY),
 }
 """The stages of each task, in order."""
+
+FROM_MODEL: dict[str, tuple[Stage, ...]] = {
+    CLASSIFICATION: (CLASSIFICATION_FROM_MODEL,),
+    TAGGING: (TAGGING_FROM_MODEL,),
+    SIMILARITY: (SIMILARITY_FROM_MODEL,),
+}
+"""The stages of tasks that start from a model, where the pipeline file's table ``finetune`` has the key ``model``."""
 
 
 def stages_of(path: Path) -> tuple[Stage, ...]:
@@ -43,4 +57,7 @@ def stages_of(path: Path) -> tuple[Stage, ...]:
         near = difflib.get_close_matches(file.task, TASKS, n=1)
         hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(TASKS)}."
         raise ConfigError(f"{place}: there is no task {file.task!r}", hint=hint)
+    finetune = file.tables.get("finetune")
+    if file.task in FROM_MODEL and isinstance(finetune, dict) and finetune.get("model"):
+        return FROM_MODEL[file.task]
     return TASKS[file.task]
