@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from bertpipe.errors import ArtefactError
+from bertpipe.models.answer_reader import AnswerReader
 from bertpipe.models.bert import Bert
 from bertpipe.models.config import BertConfig
 from bertpipe.models.encoder import TextEncoder
@@ -20,7 +21,7 @@ from bertpipe.models.transformer_config import TransformerConfig
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
-def save_model(model: BertForPretraining | TextEncoder | Transformer, folder: Path) -> None:
+def save_model(model: BertForPretraining | TextEncoder | AnswerReader | Transformer, folder: Path) -> None:
     """Writes ``config.json`` and ``model.safetensors``.
 
     Args:
@@ -84,6 +85,17 @@ def load_encoder(folder: Path) -> TextEncoder:
     model = TextEncoder(Bert(BertConfig.load(folder / CONFIG)))
     _fill(model, folder / WEIGHTS)
     return model
+
+
+def load_reader(folder: Path) -> AnswerReader:
+    """Loads a model that finds answers.
+
+    Raises:
+        ArtefactError: A file is missing, damaged, or of another model.
+    """
+    model = AnswerReader(Bert(BertConfig.load(folder / CONFIG)))
+    _fill(model, folder / WEIGHTS)
+    return model.eval()
 
 
 def load_transformer(folder: Path) -> Transformer:

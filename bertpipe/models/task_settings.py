@@ -37,6 +37,9 @@ class TaskSettings:
         threshold: What a probability, or a score, must exceed to count: a label's of several, an answer's over none.
         lowest: The score that a similarity of 0 stands for.
         highest: The score that a similarity of 1 stands for.
+        question_tokens: Tokens of a question that are read.
+        answer_tokens: Tokens of the longest answer.
+        retrieval_weight: How much a passage's score in a search counts beside the answer in it.
 
     Raises:
         ArtefactError: A value is impossible.
@@ -53,6 +56,9 @@ class TaskSettings:
     threshold: float = 0.5
     lowest: float = 0.0
     highest: float = 1.0
+    question_tokens: int = 0
+    answer_tokens: int = 0
+    retrieval_weight: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -97,4 +103,4 @@ def _fits(value: Any, default: Any, name: str) -> bool:
         return isinstance(default, bool) and isinstance(value, bool)
     if isinstance(default, float):
         return isinstance(value, int | float) and math.isfinite(value)
-    return isinstance(value, int if name in ("max_tokens", "stride") else str)
+    return isinstance(value, int if name == "max_tokens" or isinstance(default, int) else str)

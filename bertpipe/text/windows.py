@@ -15,24 +15,24 @@ FRAME = 3
 
 
 def sliding_windows(count: int, size: int, stride: int) -> list[tuple[int, int]]:
-    """Windows that together hold every piece of a text (the "doc stride" of Devlin et al. 2019's published code).
+    """Windows that together hold every piece of a text.
 
     Args:
         count: Pieces of the text.
         size: Most pieces in a window.
-        stride: Pieces from the beginning of a window to that of the next.
+        stride: Pieces that a window shares with the one before it.
 
     Returns:
         (first piece, piece after the last) of each window, in order; one empty window for an empty text.
 
     Raises:
-        ValueError: The stride is not within 1 to ``size``: windows would not move, or leave pieces out.
+        ValueError: ``stride`` is not within 0 to ``size`` - 1: windows would not move, or leave pieces out.
     """
-    if not 1 <= stride <= size:
+    if not 0 <= stride < size:
         raise ValueError(f"a stride of {stride} does not fit windows of {size}")
     windows = [(0, min(size, count))]
     while windows[-1][1] < count:
-        first = windows[-1][0] + stride
+        first = windows[-1][1] - stride
         windows.append((first, min(first + size, count)))
     return windows
 
@@ -66,7 +66,7 @@ class QuestionFrame:
 
     Attributes:
         max_tokens: Longest sequence.
-        stride: Pieces from one window to the next; less where the question leaves room for fewer.
+        stride: Pieces that two windows share; at most half of a window.
         question_tokens: Pieces of a question that are read.
     """
 
@@ -101,7 +101,7 @@ class QuestionFrame:
     def windows(self, question: int, context: int) -> list[tuple[int, int]]:
         """The windows of a context of so many pieces, beside a question of so many pieces."""
         room = self.room(question)
-        return sliding_windows(context, room, min(self.stride, room))
+        return sliding_windows(context, room, min(self.stride, room // 2))
 
     def sequence(
         self, question: Sequence[int], context: Sequence[int], special: SpecialIds
