@@ -15,6 +15,7 @@ import torch
 
 from bertpipe.errors import TrainingError
 from bertpipe.progress import Progress
+from bertpipe.training.best_weights import BestWeights
 from bertpipe.training.budget import Plan, training_device
 from bertpipe.training.legs import LegData
 from bertpipe.training.visits import generator
@@ -26,9 +27,18 @@ CHECKPOINT, WEIGHTS = "last.ckpt", "weights"
 class _Legs(pl.Callback):
     """Seeds every step, watches the loss, tells how far training is, and saves after every leg."""
 
-    def __init__(self, folder: Path, plan: Plan, seed: int, progress: Progress, average: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        plan: Plan,
+        seed: int,
+        progress: Progress,
+        average: int,
+        best: BestWeights | None,
+        accumulate: int,
+    ) -> None:
         self.folder, self.plan, self.seed, self.progress = folder, plan, seed, progress
-        self.average = average
+        self.average, self.best, self.accumulate = average, best, accumulate
         self.curve: list[dict[str, float]] = []
         self._losses: list[float] = []
         self._tokens, self._since = 0, time.perf_counter()
@@ -39,19 +49,22 @@ class _Legs(pl.Callback):
             self.progress.note(f"going on at step {trainer.global_step:,} of {self.plan.steps:,}")
             self.progress.advance(trainer.global_step)
         self._since = time.perf_counter()
+        if self.best is not None and self.best.is_over(self.curve):  # it was killed behind its last leg
+            trainer.should_stop = True
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
         # Dropout must depend on the step alone: a checkpoint does not hold the state of the random numbers.
-        torch.manual_seed(int(generator(self.seed, "dropout", trainer.global_step).integers(1 << 62)))
+        number = trainer.global_step * self.accumulate + batch_idx % self.accumulate
+        torch.manual_seed(int(generator(self.seed, "dropout", number).integers(1 << 62)))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        loss = outputs["loss"].item()
+        loss = outputs["loss"].item() * self.accumulate  # Lightning shows what it adds up
         step = trainer.global_step
         if not _finite(loss):
             raise TrainingError(
-                f"the loss became {loss} at step {step:,}",
+                f"the loss became {loss} at step {max(1, step):,}",
                 why="training has diverged; no model was published",
                 hint="Lower lr, or lengthen warmup.",
             )
@@ -61,7 +74,8 @@ class _Legs(pl.Callback):
         if elapsed > 2.0 or not self._rate:
             self._rate = self._tokens / max(elapsed, 1e-9)
             self._tokens, self._since = 0, time.perf_counter()
-        self.progress.advance(1, loss=loss, tokens_per_second=self._rate)
+        done = (batch_idx + 1) % self.accumulate == 0
+        self.progress.advance(int(done), loss=loss, tokens_per_second=self._rate)
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._since, self._tokens = time.perf_counter(), 0  # validation is not training speed
@@ -73,6 +87,14 @@ class _Legs(pl.Callback):
         self._losses.clear()
         if self.average > 1:
             WeightHistory(self.folder / WEIGHTS, self.average).add(trainer.global_step, module)
+        if self.best is not None:
+            self.best.keep(self.curve, module)
+            if self.best.is_over(self.curve) and trainer.global_step < self.plan.steps:
+                self.progress.note(
+                    f"stopped at step {trainer.global_step:,}: {self.best.metric} has not risen in the last "
+                    f"{self.best.patience} legs"
+                )
+                trainer.should_stop = True
         partial = self.folder / f"{CHECKPOINT}.new"
         trainer.save_checkpoint(partial)
         partial.replace(self.folder / CHECKPOINT)
@@ -96,6 +118,8 @@ def fit(
     accelerator: str = "auto",
     precision: Any = "32-true",
     average: int = 1,
+    best: str | None = None,
+    patience: int | None = None,
 ) -> list[dict[str, float]]:
     """Trains a module through its plan, from the checkpoint in ``folder`` if there is one.
 
@@ -109,18 +133,21 @@ def fit(
         accelerator: Lightning's accelerator: "auto", "cpu", "gpu" ...
         precision: Lightning's precision.
         average: The module ends with the mean of its weights after so many of the last legs.
+        best: A figure of the validation; the module ends with the weights of the leg in which it was highest.
+        patience: Stops after so many legs in which ``best`` did not rise; None trains to the end.
 
     Returns:
         The learning curve: a point after every leg, with step, mean training loss and the validation's figures.
 
     Raises:
         ConfigError: There is no such accelerator here.
-        TrainingError: The loss or a weight is not finite.
+        TrainingError: The loss, ``best`` or a weight is not finite.
         KeyboardInterrupt: The user pressed Ctrl-C; the last leg's checkpoint is in ``folder``.
     """
     training_device(accelerator)  # raises in words where Lightning would raise in its own
     folder.mkdir(parents=True, exist_ok=True)
-    legs = _Legs(folder, data.plan, seed, progress, average)
+    kept = BestWeights(folder, best, patience) if best is not None else None
+    legs = _Legs(folder, data.plan, seed, progress, average, kept, data.accumulate)
     checkpoint = folder / CHECKPOINT
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -134,6 +161,7 @@ def fit(
             reload_dataloaders_every_n_epochs=1,
             num_sanity_val_steps=0,
             gradient_clip_val=1.0,
+            accumulate_grad_batches=data.accumulate,
             callbacks=[legs],
             logger=False,
             enable_checkpointing=False,
@@ -151,6 +179,8 @@ def fit(
             progress.finish()
     if average > 1:
         WeightHistory(folder / WEIGHTS, average).load_mean(module)
+    if kept is not None:
+        kept.load(module)
     if not all(bool(torch.isfinite(parameter).all()) for parameter in module.parameters()):
         raise TrainingError(
             "a weight is not finite after the last step", why="no model was published", hint="Lower lr."

@@ -35,10 +35,17 @@ class LegData(pl.LightningDataModule):
         validation_steps: Number of validation batches, from number 0; the same at every validation.
         plan: Steps and legs.
         workers: Processes that prepare batches; 0 prepares them in this one.
+        accumulate: Training batches in a step, whose gradients are averaged.
     """
 
     def __init__(
-        self, train: Batches, validation: Batches | None, validation_steps: int, plan: Plan, workers: int = 0
+        self,
+        train: Batches,
+        validation: Batches | None,
+        validation_steps: int,
+        plan: Plan,
+        workers: int = 0,
+        accumulate: int = 1,
     ) -> None:
         super().__init__()
         self.train = train
@@ -46,12 +53,13 @@ class LegData(pl.LightningDataModule):
         self.validation_steps = validation_steps
         self.plan = plan
         self.workers = workers
+        self.accumulate = accumulate
 
     def train_dataloader(self) -> DataLoader:
         """The rest of the leg that the trainer's step lies in."""
         step = self.trainer.global_step if self.trainer is not None else 0
         _, stop = self.plan.bounds(step // self.plan.leg)
-        return self._loader(self.train, step, max(step, stop))
+        return self._loader(self.train, step * self.accumulate, max(step, stop) * self.accumulate)
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
         """The validation batches, if there are any."""

@@ -21,6 +21,7 @@ def adamw_with_warmup(
     warmup: float,
     steps: int,
     lr_scales: Mapping[str, float] | None = None,
+    layer_scales: Mapping[str, float] | None = None,
     fused: bool = True,
     schedule: Schedule = "linear",
     betas: tuple[float, float] = (0.9, 0.999),
@@ -36,6 +37,8 @@ def adamw_with_warmup(
         warmup: Share of the steps in which the rate rises from 0.
         steps: Steps in all.
         lr_scales: Factors on the rate by a part of the parameters' names; 0 leaves them as they are.
+        layer_scales: Factors on the rate by the beginning of the parameters' names; their matrices are decayed all the
+            same.
         fused: One kernel for all of a step. Lightning does not clip gradients for it under mixed precision.
         schedule: "linear" falls to 0 at the last step; "inverse-sqrt" falls with the root of the steps (Vaswani et al.
             2017, section 5.3), which needs no end but wants the last weights averaged.
@@ -48,6 +51,8 @@ def adamw_with_warmup(
             continue
         scale = next((factor for part, factor in scales.items() if part in name), None)
         decay = weight_decay if scale is None and parameter.dim() > 1 else 0.0
+        if scale is None:
+            scale = next((factor for part, factor in (layer_scales or {}).items() if name.startswith(part)), None)
         if scale != 0.0:
             groups.setdefault((lr * (1.0 if scale is None else scale), decay), []).append(parameter)
     optimizer = torch.optim.AdamW(

@@ -1,4 +1,6 @@
+import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from bertpipe.errors import ConfigError, TrainingError
@@ -11,8 +13,10 @@ from bertpipe.text.special_ids import OURS
 from bertpipe.training.budget import Plan
 from bertpipe.training.contrastive import Contrastive
 from bertpipe.training.fit import CHECKPOINT, fit
+from bertpipe.training.labelled_batches import LabelledBatches, LabelledSequence
 from bertpipe.training.legs import LegData
 from bertpipe.training.masking import Masking
+from bertpipe.training.optimizer import adamw_with_warmup
 from bertpipe.training.pairs import CorpusPairs
 from bertpipe.training.pretraining import Pretraining
 from bertpipe.training.sentence_pairs import SentencePairs
@@ -126,6 +130,134 @@ def test_a_weight_that_breaks_in_the_last_step_is_noticed(store, tmp_path):
     module.model.unused = torch.nn.Parameter(torch.tensor(float("inf")))
     with pytest.raises(TrainingError, match="not finite after the last step"):
         train(module, rows(store), Plan(1, 5), tmp_path)
+
+
+class Scored(pl.LightningModule):
+    """Weights that grow with every step, and a dev figure that says which leg is best."""
+
+    def __init__(self, figures):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.figures = figures
+        self.leg = 0
+
+    def training_step(self, batch, batch_idx):
+        return -self.weight.sum()
+
+    def validation_step(self, batch, batch_idx):
+        leg = (self.trainer.global_step - 1) // 5
+        self.log("val_f1", self.figures[leg], batch_size=1)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=1.0)
+
+
+class Noted(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def train_scored(figures, store, folder, patience=None, batches=None, progress=None):
+    module = Scored(figures)
+    data = LegData(batches or rows(store), rows(store), 1, Plan(30, 5))
+    curve = fit(
+        module, data, folder=folder, seed=0, progress=progress or Silent(), label="test", accelerator="cpu",
+        best="val_f1", patience=patience,
+    )  # fmt: skip
+    return module.weight.item(), [point["step"] for point in curve]
+
+
+RISING_AND_FALLING = [0.1, 0.5, 0.4, 0.5, 0.3, 0.2]
+
+
+def test_the_best_legs_weights_are_kept(store, tmp_path):
+    weight, steps = train_scored(RISING_AND_FALLING, store, tmp_path)
+    assert weight == pytest.approx(10.0)  # of two equally good legs the first
+    assert steps == [5, 10, 15, 20, 25, 30]
+
+
+def test_training_stops_when_there_is_nothing_better(store, tmp_path):
+    progress = Noted()
+    weight, steps = train_scored(RISING_AND_FALLING, store, tmp_path, patience=2, progress=progress)
+    assert weight == pytest.approx(10.0)
+    assert steps == [5, 10, 15, 20]
+    assert progress.notes == ["stopped at step 20: val_f1 has not risen in the last 2 legs"]
+    # What was stopped stays stopped.
+    assert train_scored(RISING_AND_FALLING, store, tmp_path, patience=2) == (weight, steps)
+
+
+@pytest.mark.parametrize("killed_at", [3, 12, 18])
+def test_a_killed_run_stops_where_it_would_have(store, tmp_path, killed_at):
+    with pytest.raises(Killed):
+        train_scored(RISING_AND_FALLING, store, tmp_path, 2, KilledAt(rows(store), killed_at))
+    weight, steps = train_scored(RISING_AND_FALLING, store, tmp_path, patience=2)
+    assert weight == pytest.approx(10.0)
+    assert steps == [5, 10, 15, 20]
+
+
+def test_a_dev_figure_that_is_not_finite_stops_the_run(store, tmp_path):
+    with pytest.raises(TrainingError, match="val_f1 became nan at step 10"):
+        train_scored([0.1, float("nan"), 0.2, 0.2, 0.2, 0.2], store, tmp_path)
+
+
+class Halves:
+    """Every batch of another's cut into two."""
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def batch(self, step):
+        whole = self.batches.batch(step // 2)
+        half = len(whole.index) // 2
+        return self.batches.of(whole.index.tolist()[half:] if step % 2 else whole.index.tolist()[:half])
+
+
+class Regression(pl.LightningModule):
+    def __init__(self, dropout=0.0):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = torch.nn.Linear(10, 1)
+        self.dropout = torch.nn.Dropout(dropout)
+
+    def training_step(self, batch, batch_idx):
+        return ((self.layer(self.dropout(batch.input_ids.float()))[:, 0] - batch.labels) ** 2).mean()
+
+    def configure_optimizers(self):
+        return adamw_with_warmup(self, lr=0.01, weight_decay=0.0, warmup=0.1, steps=23)
+
+
+def regression_batches():
+    rng = np.random.default_rng(0)
+    items = [LabelledSequence(rng.integers(0, 9, 10).tolist(), [0] * 10, float(one)) for one in rng.normal(size=80)]
+    return LabelledBatches(items, batch_tokens=80, pad_id=0, seed=0)
+
+
+def train_accumulating(module, batches, folder, accumulate):
+    data = LegData(batches, None, 0, Plan(23, 5), accumulate=accumulate)
+    return fit(module, data, folder=folder, seed=0, progress=Silent(), label="test", accelerator="cpu")
+
+
+def test_two_halves_are_a_whole(tmp_path):
+    whole, halves = Regression(), Regression()
+    curve = train_accumulating(whole, regression_batches(), tmp_path / "a", 1)
+    curve_of_halves = train_accumulating(halves, Halves(regression_batches()), tmp_path / "b", 2)
+    assert torch.allclose(whole.layer.weight, halves.layer.weight, atol=1e-6)
+    assert [point["step"] for point in curve_of_halves] == [5, 10, 15, 20, 23]
+    for one, other in zip(curve, curve_of_halves, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("killed_at", [3, 11, 21, 29])
+def test_a_killed_run_of_halves_ends_with_the_same_weights(tmp_path, killed_at):
+    undisturbed, resumed = Regression(0.3), Regression(0.3)
+    curve = train_accumulating(undisturbed, Halves(regression_batches()), tmp_path / "a", 2)
+    with pytest.raises(Killed):
+        train_accumulating(Regression(0.3), KilledAt(Halves(regression_batches()), killed_at), tmp_path / "b", 2)
+    assert train_accumulating(resumed, Halves(regression_batches()), tmp_path / "b", 2) == curve
+    assert torch.equal(undisturbed.layer.weight, resumed.layer.weight)
 
 
 def test_ctrl_c_stays_ctrl_c(store, tmp_path):

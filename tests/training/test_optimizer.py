@@ -43,6 +43,14 @@ def test_parts_have_rates_of_their_own_and_zero_freezes():
     assert found["body.weight"] == (1.0, 0.1)
 
 
+def test_layers_have_rates_of_their_own_and_are_decayed():
+    found = groups_of(*configured(layer_scales={"body.": 0.5, "log_weight.": 3.0}, lr_scales={"log_weight": 10.0}))
+    assert found["body.weight"] == (0.5, 0.1)
+    assert found["body.bias"] == (0.5, 0.0)
+    assert found["log_weight.weight"] == (10.0, 0.0)
+    assert found["norm.weight"] == (1.0, 0.0)
+
+
 def rates_of(configuration, steps=100):
     scheduler = configuration["lr_scheduler"]["scheduler"]
     rates = []
