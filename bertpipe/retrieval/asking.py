@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from bertpipe.errors import ConfigError
 from bertpipe.retrieval.best_sentences import best_sentences
+from bertpipe.retrieval.candidates import DEPTH
 from bertpipe.retrieval.index import Hit, Index
 from bertpipe.retrieval.passage import Passage
 
@@ -96,22 +101,39 @@ def ask(index: Index, question: str, k: int = 10, answers: int = ANSWERS) -> Ans
         ArtefactError: The index's reader is damaged, or not the one that it was built with.
         ConfigError: ``k`` is below 1.
     """
+    if k < 1:
+        raise ConfigError(f"k = {k}", why="there has to be a passage to read")
     reader = index.reader
     begin = time.perf_counter()
-    hits = index.search(question, k).hits
+    # More than are read: how sure a search is shows beside the passages that it did not put in front.
+    proposed = index.search(question, max(k, DEPTH)).hits
+    hits = proposed[:k]
     if reader is None:
         found, cut = _sentences(index, question, hits, answers), False
     elif not hits:
         found, cut = [], False
     else:
-        weight = reader.settings.retrieval_weight
-        priors = [weight * (hit.score - hits[0].score) for hit in hits]
-        reading = reader.read(question, [hit.passage.text for hit in hits], priors, k=answers)
+        priors = passage_priors([hit.score for hit in proposed], reader.settings.retrieval_weight)
+        reading = reader.read(question, [hit.passage.text for hit in hits], priors[:k], k=answers)
         good = [one for one in reading.answers if reader.good_enough(one)]
         found = [_answer(hits[one.passage], one.start, one.end, one.score) for one in good]
         cut = reading.cut
     took_ms = (time.perf_counter() - begin) * 1000
     return Answers(question, found, reader is not None, len(hits), took_ms, cut)
+
+
+def passage_priors(scores: Sequence[float], weight: float) -> list[float]:
+    """How much less likely than the first passage each is to hold the answer, as log-odds.
+
+    Args:
+        scores: Of the passages that a search found, best first, in whatever units.
+        weight: Log-odds for each standard deviation of these scores.
+    """
+    values = np.array(scores, dtype=np.float64)
+    deviation = float(values.std()) if len(values) else 0.0
+    if deviation <= 1e-6 * float(np.abs(values).max(initial=0.0)):
+        return [0.0] * len(values)
+    return (weight * (values - values[0]) / deviation).tolist()
 
 
 def _sentences(index: Index, question: str, hits: list[Hit], k: int) -> list[Answer]:

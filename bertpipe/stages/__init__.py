@@ -5,17 +5,23 @@ from pathlib import Path
 
 from bertpipe.errors import ConfigError
 from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, TRANSLATION
-from bertpipe.pipeline.pipeline_file import RETRIEVAL, read_pipeline
+from bertpipe.pipeline.pipeline_file import RETRIEVAL, PipelineFile, read_pipeline
 from bertpipe.pipeline.stage import Stage
 from bertpipe.stages.corpus import CORPUS
 from bertpipe.stages.embed import EMBED
 from bertpipe.stages.finetune import FINETUNE
 from bertpipe.stages.generation.finetune import FINETUNE_DIALOGUE, FINETUNE_SUMMARIZATION, FINETUNE_TRANSLATION
 from bertpipe.stages.generation.pretrain import PRETRAIN_TRANSFORMER
-from bertpipe.stages.index import INDEX
+from bertpipe.stages.index import INDEX, INDEX_WITH_READER
 from bertpipe.stages.pretrain import PRETRAIN
 from bertpipe.stages.snapshot import SNAPSHOT
 from bertpipe.stages.tokenize import TOKENIZE
+from bertpipe.stages.understanding.question_answering import (
+    FINETUNE_QUESTION_ANSWERING,
+    FINETUNE_QUESTION_ANSWERING_OF_MODEL,
+    READER,
+    READER_OF_MODEL,
+)
 
 STAGES: tuple[Stage, ...] = (CORPUS, SNAPSHOT, TOKENIZE, PRETRAIN, FINETUNE, EMBED, INDEX)
 """The stages of a search engine, in order."""
@@ -43,4 +49,15 @@ def stages_of(path: Path) -> tuple[Stage, ...]:
         near = difflib.get_close_matches(file.task, TASKS, n=1)
         hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(TASKS)}."
         raise ConfigError(f"{place}: there is no task {file.task!r}", hint=hint)
-    return TASKS[file.task]
+    return _with_reader(file) if file.task == RETRIEVAL else TASKS[file.task]
+
+
+def _with_reader(file: PipelineFile) -> tuple[Stage, ...]:
+    """The stages of a search engine, with a reader if the file has a table for it."""
+    table = file.table(READER.table)
+    if table is None:
+        return STAGES
+    reader = READER_OF_MODEL if isinstance(table, dict) and table.get("model") else READER
+    place = STAGES.index(FINETUNE) + 1
+    stages = (*STAGES[:place], reader, *STAGES[place:])
+    return tuple(INDEX_WITH_READER if stage is INDEX else stage for stage in stages)

@@ -86,11 +86,14 @@ class PassageReader:
             priors: Log-odds of each passage, known beforehand.
             k: At most how many answers.
         """
-        windows, cut = self._windows(question, passages)
-        answers = best_answers(
-            self._logits(windows), passages, longest=self.settings.answer_tokens, priors=priors, k=k
-        )
+        said, cut = self.logits(question, passages)
+        answers = best_answers(said, passages, longest=self.settings.answer_tokens, priors=priors, k=k)
         return Reading(answers, cut)
+
+    def logits(self, question: str, passages: Sequence[str]) -> tuple[list[WindowLogits], bool]:
+        """What the model says about every window of several passages, and whether the question was cut."""
+        windows, cut = self._windows(question, passages)
+        return self._logits(windows), cut
 
     def read_pairs(self, pairs: Sequence[tuple[str, str]], k: int = 5) -> Iterator[Reading]:
         """Looks for the answer to each question in its own text, many pairs in a batch.
