@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "search": ("bertpipe.cli.search", "Ask the index."),
     "ask": ("bertpipe.cli.ask", "Answer a question from the documents."),
     "status": ("bertpipe.cli.status", "Show which steps are fresh, and why the others are not."),
+    "predict": ("bertpipe.cli.predict", "Say what a model has learned about texts: classes, names, similarity."),
     "translate": ("bertpipe.cli.translate", "Translate text."),
     "summarize": ("bertpipe.cli.summarize", "Summarize text."),
     "evaluate": ("bertpipe.cli.evaluate", "Measure what a model writes: BLEU, chrF, ROUGE, perplexity."),

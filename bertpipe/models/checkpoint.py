@@ -15,13 +15,17 @@ from bertpipe.models.bert import Bert
 from bertpipe.models.config import BertConfig
 from bertpipe.models.encoder import TextEncoder
 from bertpipe.models.heads import BertForPretraining
+from bertpipe.models.text_classifier import TextClassifier
+from bertpipe.models.token_tagger import TokenTagger
 from bertpipe.models.transformer import Transformer
 from bertpipe.models.transformer_config import TransformerConfig
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
-def save_model(model: BertForPretraining | TextEncoder | AnswerReader | Transformer, folder: Path) -> None:
+def save_model(
+    model: BertForPretraining | TextEncoder | TextClassifier | TokenTagger | AnswerReader | Transformer, folder: Path
+) -> None:
     """Writes ``config.json`` and ``model.safetensors``.
 
     Args:
@@ -95,7 +99,37 @@ def load_reader(folder: Path) -> AnswerReader:
     """
     model = AnswerReader(Bert(BertConfig.load(folder / CONFIG)))
     _fill(model, folder / WEIGHTS)
-    return model.eval()
+    return model
+
+
+def load_classifier(folder: Path, num_labels: int) -> TextClassifier:
+    """Loads a classifier.
+
+    Args:
+        folder: Holds ``config.json`` and ``model.safetensors``.
+        num_labels: C.
+
+    Raises:
+        ArtefactError: A file is missing, damaged, or of another model.
+    """
+    model = TextClassifier(Bert(BertConfig.load(folder / CONFIG)), num_labels)
+    _fill(model, folder / WEIGHTS)
+    return model
+
+
+def load_tagger(folder: Path, num_labels: int) -> TokenTagger:
+    """Loads a tagger.
+
+    Args:
+        folder: Holds ``config.json`` and ``model.safetensors``.
+        num_labels: L.
+
+    Raises:
+        ArtefactError: A file is missing, damaged, or of another model.
+    """
+    model = TokenTagger(Bert(BertConfig.load(folder / CONFIG)), num_labels)
+    _fill(model, folder / WEIGHTS)
+    return model
 
 
 def load_transformer(folder: Path) -> Transformer:

@@ -16,6 +16,7 @@ from bertpipe.errors import ArtefactError, InputError
 from bertpipe.models.beam_search import beam_search
 from bertpipe.models.checkpoint import load_transformer
 from bertpipe.models.decoding import READ_TO_THE_END, Decoding
+from bertpipe.models.like_length import like_length
 from bertpipe.models.sampling import write
 from bertpipe.text.sentences import split_sentences
 from bertpipe.text.tokenizer import MODEL_FILE, Tokenizer, tokenizer_file
@@ -158,7 +159,7 @@ class Generator:
         ids = [self.framed(text) for text in sources]
         results: dict[int, list[Written]] = {}
         due = 0
-        for batch in _batches([len(one) for one in ids], decoding.beams):
+        for batch in like_length([len(one) for one in ids], BATCH_TOKENS // decoding.beams):
             for number, written in zip(batch, self._batch([ids[number] for number in batch], decoding), strict=True):
                 results[number] = written
             while due in results:
@@ -180,7 +181,8 @@ class Generator:
         titles = self.tokenizer.encode_batch([target for _, target in pairs])
         targets = [[*ids[:room], config.end_id] for ids in titles]
         total, pieces = 0.0, 0
-        for batch in _batches([len(source) + len(target) for source, target in zip(sources, targets, strict=True)], 1):
+        lengths = [len(source) + len(target) for source, target in zip(sources, targets, strict=True)]
+        for batch in like_length(lengths, BATCH_TOKENS):
             src_ids, src_mask = self._padded([sources[number] for number in batch])
             labels, known = self._padded([targets[number] for number in batch])
             start = torch.tensor(start_ids, device=self.device).expand(len(batch), -1)
@@ -233,26 +235,3 @@ class Generator:
     def _written(self, ids: list[int], score: float) -> Written:
         # Of the bytes that unknown characters are spelled with, some are line breaks.
         return Written(" ".join(self.tokenizer.decode(ids).split()), score, len(ids))
-
-
-def _batches(lengths: list[int], beams: int) -> Iterator[list[int]]:
-    """Numbers of sources, near neighbours of like length together, so that results can be given out in turn."""
-    window = max(1, BATCH_TOKENS // beams)
-    start = 0
-    while start < len(lengths):
-        # A stretch of a few batches is sorted by length.
-        stop, tokens = start, 0
-        while stop < len(lengths) and (tokens < 4 * window or stop == start):
-            tokens += lengths[stop]
-            stop += 1
-        batch: list[int] = []
-        longest = 0
-        for number in sorted(range(start, stop), key=lambda number: (lengths[number], number)):
-            longest = max(longest, lengths[number])
-            if batch and longest * (len(batch) + 1) > window:
-                yield batch
-                batch, longest = [], lengths[number]
-            batch.append(number)
-        if batch:
-            yield batch
-        start = stop

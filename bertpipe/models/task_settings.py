@@ -35,8 +35,10 @@ class TaskSettings:
         stride: Tokens that two windows of a long text share.
         temperature: Logits are divided by it before they become probabilities.
         threshold: What a probability, or a score, must exceed to count: a label's of several, an answer's over none.
-        lowest: The score that a similarity of 0 stands for.
-        highest: The score that a similarity of 1 stands for.
+        slope: A score of similarity is slope times cosine plus intercept ...
+        intercept: See there.
+        lowest: ... but not below the lowest score that was learned from,
+        highest: nor above the highest.
         question_tokens: Tokens of a question that are read.
         answer_tokens: Tokens of the longest answer.
         retrieval_weight: How much a passage's score in a search counts beside the answer in it.
@@ -54,7 +56,9 @@ class TaskSettings:
     stride: int = 0
     temperature: float = 1.0
     threshold: float = 0.5
-    lowest: float = 0.0
+    slope: float = 1.0
+    intercept: float = 0.0
+    lowest: float = -1.0
     highest: float = 1.0
     question_tokens: int = 0
     answer_tokens: int = 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bertpipe.errors import ConfigError
 from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, TRANSLATION
+from bertpipe.models.task_settings import CLASSIFICATION, QUESTION_ANSWERING, SIMILARITY, TAGGING
 from bertpipe.pipeline.pipeline_file import RETRIEVAL, PipelineFile, read_pipeline
 from bertpipe.pipeline.stage import Stage
 from bertpipe.stages.corpus import CORPUS
@@ -16,12 +17,15 @@ from bertpipe.stages.index import INDEX, INDEX_WITH_READER
 from bertpipe.stages.pretrain import PRETRAIN
 from bertpipe.stages.snapshot import SNAPSHOT
 from bertpipe.stages.tokenize import TOKENIZE
+from bertpipe.stages.understanding.classification import CLASSIFICATION_FROM_MODEL, FINETUNE_CLASSIFICATION
 from bertpipe.stages.understanding.question_answering import (
     FINETUNE_QUESTION_ANSWERING,
-    FINETUNE_QUESTION_ANSWERING_OF_MODEL,
+    QUESTION_ANSWERING_FROM_MODEL,
     READER,
-    READER_OF_MODEL,
+    READER_FROM_MODEL,
 )
+from bertpipe.stages.understanding.similarity import FINETUNE_SIMILARITY, SIMILARITY_FROM_MODEL
+from bertpipe.stages.understanding.tagging import FINETUNE_TAGGING, TAGGING_FROM_MODEL
 
 STAGES: tuple[Stage, ...] = (CORPUS, SNAPSHOT, TOKENIZE, PRETRAIN, FINETUNE, EMBED, INDEX)
 """The stages of a search engine, in order."""
@@ -32,8 +36,20 @@ TASKS: dict[str, tuple[Stage, ...]] = {
     TRANSLATION: (*_READING, PRETRAIN_TRANSFORMER, FINETUNE_TRANSLATION),
     SUMMARIZATION: (*_READING, PRETRAIN_TRANSFORMER, FINETUNE_SUMMARIZATION),
     DIALOGUE: (*_READING, PRETRAIN_TRANSFORMER, FINETUNE_DIALOGUE),
+    CLASSIFICATION: (*_READING, PRETRAIN, FINETUNE_CLASSIFICATION),
+    TAGGING: (*_READING, PRETRAIN, FINETUNE_TAGGING),
+    SIMILARITY: (*_READING, PRETRAIN, FINETUNE_SIMILARITY),
+    QUESTION_ANSWERING: (*_READING, PRETRAIN, FINETUNE_QUESTION_ANSWERING),
 }
 """The stages of each task, in order."""
+
+FROM_MODEL: dict[str, tuple[Stage, ...]] = {
+    CLASSIFICATION: (CLASSIFICATION_FROM_MODEL,),
+    TAGGING: (TAGGING_FROM_MODEL,),
+    SIMILARITY: (SIMILARITY_FROM_MODEL,),
+    QUESTION_ANSWERING: (QUESTION_ANSWERING_FROM_MODEL,),
+}
+"""The stages of tasks that start from a model, where the pipeline file's table ``finetune`` has the key ``model``."""
 
 
 def stages_of(path: Path) -> tuple[Stage, ...]:
@@ -49,6 +65,9 @@ def stages_of(path: Path) -> tuple[Stage, ...]:
         near = difflib.get_close_matches(file.task, TASKS, n=1)
         hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(TASKS)}."
         raise ConfigError(f"{place}: there is no task {file.task!r}", hint=hint)
+    finetune = file.tables.get("finetune")
+    if file.task in FROM_MODEL and isinstance(finetune, dict) and finetune.get("model"):
+        return FROM_MODEL[file.task]
     return _with_reader(file) if file.task == RETRIEVAL else TASKS[file.task]
 
 
@@ -57,7 +76,7 @@ def _with_reader(file: PipelineFile) -> tuple[Stage, ...]:
     table = file.table(READER.table)
     if table is None:
         return STAGES
-    reader = READER_OF_MODEL if isinstance(table, dict) and table.get("model") else READER
+    reader = READER_FROM_MODEL if isinstance(table, dict) and table.get("model") else READER
     place = STAGES.index(FINETUNE) + 1
     stages = (*STAGES[:place], reader, *STAGES[place:])
     return tuple(INDEX_WITH_READER if stage is INDEX else stage for stage in stages)

@@ -26,7 +26,7 @@ def tokenizer_source(imported: str, base: Path) -> str:
     Raises:
         InputError: There is no such model.
     """
-    return _digest([tokenizer_file(_folder(imported, base))]) if imported else ""
+    return digest_of([tokenizer_file(_folder(imported, base))]) if imported else ""
 
 
 def model_source(imported: str, base: Path) -> str:
@@ -38,7 +38,7 @@ def model_source(imported: str, base: Path) -> str:
     if not imported:
         return ""
     folder = _folder(imported, base)
-    return _digest([*(folder / name for name in MODEL_FILES), tokenizer_file(folder)])
+    return digest_of([*(folder / name for name in MODEL_FILES), tokenizer_file(folder)])
 
 
 def load_model(run: StageRun, tokenizer: Path) -> BertForPretraining:
@@ -124,12 +124,17 @@ def _folder(imported: str, base: Path) -> Path:
     return folder
 
 
-def _digest(paths: list[Path]) -> str:
+def digest_of(paths: list[Path]) -> str:
+    """Sha256 (hex) over the contents of files.
+
+    Raises:
+        InputError: One cannot be read.
+    """
     whole = hashlib.sha256()
     for path in paths:
         try:
             with path.open("rb") as file:
-                whole.update(hashlib.file_digest(file, "sha256").digest())
+                whole.update(hashlib.filedigest_of(file, "sha256").digest())
         except OSError as error:
             raise InputError(
                 "cannot be read", path=path, why=error.strerror or str(error), hint="Import it with `bertpipe import`."

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bertpipe.errors import ArtefactError
+from bertpipe.models.task_settings import SETTINGS as TASK
+from bertpipe.models.task_settings import SIMILARITY, TaskSettings
 from bertpipe.pipeline.artefact import MANIFEST, Artefact, published_folder
 from bertpipe.stages.finetune import ENCODER
 from bertpipe.text.tokenizer import tokenizer_file
@@ -28,12 +30,14 @@ class SavedModel:
         folder: Where its shape and weights lie.
         tokenizer: Its ``tokenizer.json`` or ``tokenizer.model``.
         writes: It is an encoder-decoder, not a BERT.
+        task: What it learned, if that was a task of understanding.
     """
 
     kind: Literal["pretrain", "finetune", "imported"]
     folder: Path
     tokenizer: Path
     writes: bool = False
+    task: str = ""
 
     @classmethod
     def open(cls, folder: Path) -> SavedModel:
@@ -53,6 +57,8 @@ class SavedModel:
         if stage == "finetune":
             if _writes(folder):
                 return cls("finetune", folder, tokenizer_file(folder), writes=True)
+            if (folder / TASK).is_file():
+                return cls("finetune", folder, tokenizer_file(folder), task=TaskSettings.load(folder).task)
             if not (folder / ENCODER).is_dir():
                 raise ArtefactError(f"{folder} holds no text encoder", why="it was trained for another task", hint=WHAT)
             return cls("finetune", folder, tokenizer_file(folder / ENCODER))
@@ -77,6 +83,7 @@ class SavedModel:
         """
         if self.writes:
             return self._transformer_to_transformers(destination)
+        self._refuse_heads()
         from bertpipe.models.checkpoint import load_encoder, load_pretrained
         from bertpipe.models.huggingface.exporting import export_model
         from bertpipe.models.imported import ImportedPooling, imported_tensors
@@ -92,7 +99,7 @@ class SavedModel:
             encoder = load_encoder(self.folder)
             config, tensors = encoder.bert.config, encoder.state_dict()
             mode: Literal["cls", "mean"] = "cls" if config.pooling == "cls" else "mean"
-            pooling = ImportedPooling(mode, True, self._passage_tokens())
+            pooling = ImportedPooling(mode, True, self._longest_text())
         return export_model(config, tensors, self.tokenizer, destination, pooling=pooling)
 
     def to_onnx(self, destination: Path) -> None:
@@ -106,7 +113,8 @@ class SavedModel:
         """
         if self.writes:
             raise ArtefactError(f"{self.folder} is no text encoder", why="it writes; only text encoders become graphs")
-        if self.kind == "finetune":
+        self._refuse_heads()
+        if self.kind == "finetune" and not self.task:
             shutil.copytree(self.folder / ENCODER, destination, dirs_exist_ok=True)
             return
         if self.kind == "pretrain":
@@ -115,18 +123,28 @@ class SavedModel:
                 why="pretraining teaches words in context, not texts as a whole",
                 hint="Export the finetune step instead.",
             )
+        from bertpipe.models.checkpoint import load_encoder
         from bertpipe.models.encoder import TextEncoder
         from bertpipe.models.imported import ImportedPooling, load_imported
         from bertpipe.models.onnx_export import export_encoder
         from bertpipe.retrieval.encoder import GRAPH, EncoderSettings
 
-        model, _ = load_imported(self.folder)
-        config = model.bert.config
-        pooling = ImportedPooling.load(self.folder)
-        longest = pooling.longest_text if pooling else config.max_length
-        export_encoder(TextEncoder(model.bert), destination / GRAPH)
+        if self.task:
+            encoder, longest = load_encoder(self.folder), self._longest_text()
+        else:
+            encoder = TextEncoder(load_imported(self.folder)[0].bert)
+            pooling = ImportedPooling.load(self.folder)
+            longest = pooling.longest_text if pooling else encoder.bert.config.max_length
+        export_encoder(encoder, destination / GRAPH)
         shutil.copyfile(self.tokenizer, destination / self.tokenizer.name)
-        EncoderSettings(config.width, query_tokens=longest, passage_tokens=longest).save(destination)
+        width = encoder.bert.config.width
+        EncoderSettings(width, query_tokens=longest, passage_tokens=longest).save(destination)
+
+    def _refuse_heads(self) -> None:
+        if self.task not in ("", SIMILARITY):
+            raise ArtefactError(
+                f"{self.folder} cannot be exported", why=f"it learned {self.task}", hint="`bertpipe predict` uses it."
+            )
 
     def _transformer_to_transformers(self, destination: Path) -> ExportedModel:
         from bertpipe.models.checkpoint import load_transformer
@@ -137,7 +155,9 @@ class SavedModel:
         settings = GeneratorSettings.load(self.folder) if (self.folder / SETTINGS).is_file() else None
         return export_transformer(model.config, model.state_dict(), self.tokenizer, destination, settings=settings)
 
-    def _passage_tokens(self) -> int:
+    def _longest_text(self) -> int:
+        if self.task:
+            return TaskSettings.load(self.folder).max_tokens
         from bertpipe.retrieval.encoder import SETTINGS
 
         path = self.folder / ENCODER / SETTINGS

@@ -76,6 +76,11 @@ def train(
     validation_steps: int,
     label: str,
     average: int = 1,
+    *,
+    steps: int | None = None,
+    accumulate: int = 1,
+    best: str | None = None,
+    patience: int | None = None,
 ) -> dict[str, Any]:
     """Trains within the config's budget, from where a killed run stopped, and writes the learning curve.
 
@@ -87,9 +92,14 @@ def train(
         validation_steps: How many of them.
         label: Name of the progress bar.
         average: The model ends with the mean of its weights after so many of the last legs.
+        steps: How many, if the config does not say so.
+        accumulate: Batches whose gradients make one step.
+        best: A figure of the validation; the model ends with the weights of the leg in which it was highest.
+        patience: Legs in which ``best`` may fail to rise before training stops.
 
     Returns:
-        Metrics: the last point of the curve, the steps, and the measured tokens a second. Without a step, that alone.
+        Metrics: a point of the curve, the last or the best, the steps, and the measured tokens a second. Without a
+        step, that alone.
     """
     config: TrainingConfig = run.config
     if config.steps == 0:
@@ -99,17 +109,23 @@ def train(
     from bertpipe.training.fit import fit, save_curve
     from bertpipe.training.legs import LegData
 
+    def measure() -> tuple[float, float]:
+        batches_per_second, rate = measure_throughput(recipe(1), batches, config.accelerator, config.precision)
+        return batches_per_second / accumulate, rate
+
     plan = make_plan(
         run.resume / "plan.json",
-        steps=config.steps,
+        steps=steps if config.steps is None else config.steps,
         tokens=config.tokens,
         budget=config.budget,
-        tokens_per_step=lambda: sum(batches.batch(step).num_tokens for step in range(SAMPLED_STEPS)) / SAMPLED_STEPS,
-        measure=lambda: measure_throughput(recipe(1), batches, config.accelerator, config.precision),
+        tokens_per_step=lambda: (
+            accumulate * sum(batches.batch(step).num_tokens for step in range(SAMPLED_STEPS)) / SAMPLED_STEPS
+        ),
+        measure=measure,
     )
     curve = fit(
         recipe(plan.steps),
-        LegData(batches, validation, validation_steps, plan, config.workers),
+        LegData(batches, validation, validation_steps, plan, config.workers, accumulate),
         folder=run.resume,
         seed=config.seed,
         progress=run.progress,
@@ -117,8 +133,13 @@ def train(
         accelerator=config.accelerator,
         precision=config.precision,
         average=average,
+        best=best,
+        patience=patience,
     )
     save_curve(curve, run.out / CURVE)
-    final = {name: round(value, 4) for name, value in curve[-1].items() if name != "step"}
+    point = max(curve, key=lambda point: point[best]) if best else curve[-1]
+    final = {name: round(value, 4) for name, value in point.items() if name != "step"}
+    if best:
+        final["best_step"] = point["step"]
     measured = {"tokens_per_second": plan.tokens_per_second} if plan.tokens_per_second else {}
-    return {**final, "steps": plan.steps, **measured}
+    return {**final, "steps": curve[-1]["step"], **measured}

@@ -39,16 +39,19 @@ class AnswerWorth:
 
         Returns:
             ``f1``: with the best threshold, over all questions; ``answerable_f1`` and ``answerable_exact``: over those
-            that have an answer, all of them answered.
+            that have an answer, all of them answered; ``mean_f1``: the mean of both. A reader that has learned little
+            does best by never answering, so that ``f1`` alone would not show what it learns next.
         """
         exact = [
             max(exact_score(answer.text, gold) for gold in golds) if answer and golds else 0.0
             for answer, golds in zip(answers, self.golds, strict=True)
         ]
         gains = self._gains(answers)[self.answerable]
+        whole, answerable = self.curve(answers).best.f1, 100 * float(gains.mean()) if len(gains) else 0.0
         return {
-            "f1": self.curve(answers).best.f1,
-            "answerable_f1": 100 * float(gains.mean()) if len(gains) else 0.0,
+            "mean_f1": (whole + answerable) / 2,
+            "f1": whole,
+            "answerable_f1": answerable,
             "answerable_exact": 100 * float(np.array(exact)[self.answerable].mean()) if len(gains) else 0.0,
         }
 

@@ -25,6 +25,32 @@ def passage_sequence(title: Sequence[int], text: Sequence[int], limit: int, spec
     return [*head, *text[: limit - 1 - len(head)], special.sep]
 
 
+def labelled_sequence(
+    first: Sequence[int], second: Sequence[int], limit: int, special: SpecialIds
+) -> tuple[list[int], list[int]]:
+    """``[CLS] first [SEP]``, or ``[CLS] first [SEP] second [SEP]``, cut to ``limit`` tokens.
+
+    Of a pair that is too long, the longer text loses its end, and then both (Devlin et al.'s published code).
+
+    Args:
+        first: Piece ids.
+        second: Piece ids; none of a text that stands alone.
+        limit: At least 3.
+        special: The tokenizer's.
+
+    Returns:
+        input_ids and token_type_ids.
+    """
+    if not len(second):
+        ids = [special.cls, *first[: limit - 2], special.sep]
+        return ids, [0] * len(ids)
+    room = limit - 3
+    first = first[: max(room - len(second), room - room // 2)]
+    second = second[: room - len(first)]
+    head = [special.cls, *first, special.sep]
+    return [*head, *second, special.sep], [0] * len(head) + [1] * (len(second) + 1)
+
+
 def padded(sequences: Sequence[Sequence[int]], pad_id: int) -> tuple[np.ndarray, np.ndarray]:
     """Lays sequences under each other.
 

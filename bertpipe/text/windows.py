@@ -87,6 +87,12 @@ class QuestionFrame:
             raise ConfigError(
                 f"max_tokens = {self.max_tokens} is more than the model can read", hint=f"Lower it to {longest}."
             )
+        if self.stride >= self.max_tokens:
+            raise ConfigError(
+                f"stride = {self.stride} is as much as a window",
+                why=f"windows have max_tokens = {self.max_tokens}",
+                hint="Lower it to a third of that, or less.",
+            )
         if self.room(self.question_tokens) < 8:
             raise ConfigError(
                 f"question_tokens = {self.question_tokens} leaves no room for a context",

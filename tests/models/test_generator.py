@@ -168,27 +168,6 @@ def test_targets_come_in_the_order_of_their_sources(generator, monkeypatch, deco
     assert len({targets[0].text for targets in written}) > 5  # so that an order shows
 
 
-def test_batches_keep_to_their_size_and_give_out_in_turn():
-    rng = random.Random(3)
-    for beams in (1, 5):
-        lengths = [rng.randint(1, 60) for _ in range(400)]
-        window = module.BATCH_TOKENS // beams
-        batches = list(module._batches([30 * length for length in lengths], beams))
-        assert sorted(number for batch in batches for number in batch) == list(range(400))
-        for batch in batches:
-            assert len(batch) == 1 or len(batch) * 30 * max(lengths[number] for number in batch) <= window
-        # Nothing waits for more than a few batches.
-        done, waiting, due = set(), 0, 0
-        for batch in batches:
-            done |= set(batch)
-            while due in done:
-                due += 1
-            waiting = max(waiting, sum(30 * lengths[number] for number in done if number >= due))
-        assert waiting <= 6 * window
-    assert list(module._batches([], 1)) == []
-    assert list(module._batches([10**6, 1, 10**6], 1)) == [[0], [1], [2]]
-
-
 def test_nothing_to_generate(generator):
     assert list(generator.generate([], Decoding())) == []
 

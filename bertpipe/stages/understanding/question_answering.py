@@ -34,7 +34,7 @@ FEW_ARTICLES = 30
 
 
 class QuestionAnsweringConfig(UnderstandingConfig):
-    """The questions, and how they are read."""
+    """The questions, how they are read, and the training."""
 
     data: str = Field(description="Questions with their texts and answers: a JSON file like SQuAD's 1.1 or 2.0.")
     dev_questions: int = Field(1000, ge=1, description="Questions to measure with, at most.")
@@ -94,10 +94,9 @@ def learn_to_read(run: StageRun) -> dict[str, Any]:
     dev = windows(dev_questions, 0.0 if own_negatives else config.negatives, "reading dev questions")
     worth = AnswerWorth(dev.golds)
 
-    def batches(sequences: AnswerWindows) -> LabelledBatches:
-        return LabelledBatches(
-            sequences, batch_tokens=config.batch_tokens, pad_id=base.tokenizer.pad_id, seed=config.seed
-        )
+    def batches(sequences: AnswerWindows, factor: int = 1) -> LabelledBatches:
+        size = factor * config.batch_tokens
+        return LabelledBatches(sequences, batch_tokens=size, pad_id=base.tokenizer.pad_id, seed=config.seed)
 
     def module(steps: int) -> Answering:
         scales = layer_scales(bert.config.layers, config.layer_decay, "bert.")
@@ -110,12 +109,13 @@ def learn_to_read(run: StageRun) -> dict[str, Any]:
             weight_decay=config.weight_decay,
             warmup=config.warmup,
             steps=steps,
-            layer_scales=scales | {"head.": config.head_lr_scale},
+            layer_scales={"head.": config.head_lr_scale, **scales},
         )
 
-    metrics = train_best(run, module, batches(learned), batches(dev), best="f1", label="learning to find answers")
+    measured = batches(dev, 2)
+    metrics = train_best(run, module, batches(learned), measured, best="mean_f1", label="learning to find answers")
     device = training_device(config.accelerator)
-    found = answers_of(dev, dev_outputs(module(1), batches(dev), device), config.answer_tokens)
+    found = answers_of(dev, dev_outputs(module(1), measured, device), config.answer_tokens)
     curve = worth.curve(found)
     settings = TaskSettings(
         task=QUESTION_ANSWERING,
@@ -204,7 +204,7 @@ FINETUNE_QUESTION_ANSWERING = Stage(
     example="bertpipe finetune -p qa.toml --budget 30m",
     source=data_source,
 )
-FINETUNE_QUESTION_ANSWERING_OF_MODEL = replace(FINETUNE_QUESTION_ANSWERING, inputs=())
+QUESTION_ANSWERING_FROM_MODEL = replace(FINETUNE_QUESTION_ANSWERING, inputs=())
 """The same from the model that the key ``model`` names."""
 
 READER = replace(
@@ -215,5 +215,5 @@ READER = replace(
     hidden=True,
     table="finetune.reader",
 )
-READER_OF_MODEL = replace(READER, inputs=())
+READER_FROM_MODEL = replace(READER, inputs=())
 """The same from the model that the key ``model`` names."""

@@ -82,7 +82,7 @@ def check_storable(document: Document, path: Path, line: int) -> None:
             raise problem(what, path, line, mend="Write a smaller one")
 
 
-def check_encodable(name: str, value: str, path: Path, line: int) -> None:
+def check_encodable(name: str, value: str, path: Path, line: int | None) -> None:
     """Refuses a string that UTF-8 cannot hold.
 
     Raises:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bertpipe.errors import InputError
-from bertpipe.text.readers.problem import problem, unreadable
+from bertpipe.text.readers.problem import RAISE_LIMIT, problem, unreadable
 
 _HEAD = 4096  # bytes
 _CHUNK = 1 << 16  # bytes
@@ -33,6 +33,22 @@ def read_text(path: Path, limit: int) -> str:
     Raises:
         InputError: It cannot be read, is too large, binary, not UTF-8, or has no text.
     """
+    text = tidy(read_exactly(path, limit))
+    if not text:
+        raise problem("the file is empty", path, mend="Remove it")
+    return text
+
+
+def read_exactly(path: Path, limit: int) -> str:
+    """A whole file as text, every character as it is, but for a byte order mark at its beginning.
+
+    Args:
+        path: The file.
+        limit: The most bytes that it may have.
+
+    Raises:
+        InputError: It cannot be read, is too large, binary or not UTF-8.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)
@@ -46,9 +62,6 @@ def read_text(path: Path, limit: int) -> str:
     text = _decode(data.removeprefix(_BOM), path, 1)
     if isinstance(text, InputError):
         raise text
-    text = tidy(text)
-    if not text:
-        raise problem("the file is empty", path, mend="Remove it")
     return text
 
 
@@ -115,7 +128,7 @@ def too_large(what: str, path: Path, line: int | None, limit: int) -> InputError
         f"the {what} is larger than {megabytes}",
         path,
         line,
-        mend="Split it, raise max_document_mb under [corpus]",
+        mend=f"Split it, {RAISE_LIMIT}",
     )
 
 

@@ -31,7 +31,7 @@ def read_json_lines(path: Path, limit: int) -> Iterator[Record | InputError]:
         if line.isspace() or not line:
             continue
         try:
-            value = json.loads(line, parse_constant=_no_such_number)
+            value = json.loads(line, parse_constant=no_such_number)
         except json.JSONDecodeError as error:
             yield problem("broken JSON", path, number, why=f"{error.msg} at column {error.colno}")
         except (ValueError, RecursionError) as error:
@@ -55,5 +55,6 @@ _KINDS = {
 }
 
 
-def _no_such_number(name: str) -> NoReturn:
+def no_such_number(name: str) -> NoReturn:
+    """Refuses NaN and Infinity, which `json` would read and JSON does not have."""
     raise ValueError(f"{name} is not a JSON number")

@@ -7,6 +7,7 @@ from pathlib import Path
 from bertpipe.errors import InputError
 
 OR_SKIP = "or skip such records with --skip-bad."
+RAISE_LIMIT = "raise max_document_mb under [corpus]"
 
 
 def problem(
@@ -28,3 +29,11 @@ def unreadable(path: Path | str, error: OSError) -> InputError:
     """An error about a file that the system does not let us read."""
     why = error.strerror or type(error).__name__
     return problem("cannot be read", path, why=why, mend="Check the file and its permissions")
+
+
+def without_skipping(error: InputError) -> InputError:
+    """The error without the ways around it that only a corpus has, for data of which every record counts."""
+    hint = error.hint.removesuffix(f", {OR_SKIP}").removesuffix(f", {RAISE_LIMIT}")
+    error.hint = hint if hint == error.hint else f"{hint}."
+    error.args = (str(error),)
+    return error

@@ -1,0 +1,1 @@
+"""The steps of pipelines that learn to understand: classes, tags, similarity, answers."""

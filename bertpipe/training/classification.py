@@ -1,0 +1,85 @@
+"""Learning to classify, as a LightningModule."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import log_expit, log_softmax
+from torch import Tensor
+from torch.nn import functional
+
+from bertpipe.models.text_classifier import TextClassifier
+from bertpipe.training.dev_scored import DevScored
+from bertpipe.training.labelled_batches import LabelledBatch
+
+
+class Classification(DevScored):
+    """Trains a classifier with the cross-entropy of the labels.
+
+    Args:
+        model: The classifier.
+        truth: Labels of the dev set: int (N,), or 0 and 1 (N, C) where a text may have several.
+        multi_label: A text may have any number of labels.
+        weights: Float (C,), how much a label counts; None: all alike.
+        **recipe: As for `DevScored`.
+    """
+
+    weights: Tensor | None
+
+    def __init__(
+        self,
+        model: TextClassifier,
+        *,
+        truth: np.ndarray,
+        multi_label: bool,
+        weights: Tensor | None,
+        **recipe: Any,
+    ) -> None:
+        super().__init__(model, dev_size=len(truth), **recipe)
+        self.truth, self.multi_label = truth, multi_label
+        self.register_buffer("weights", weights, persistent=False)
+
+    def loss(self, batch: LabelledBatch) -> Tensor:
+        """Cross-entropy of the label, or the mean of the binary ones of all labels."""
+        logits = self.outputs(batch).float()  # (B, C)
+        if self.multi_label:
+            return functional.binary_cross_entropy_with_logits(logits, batch.labels, pos_weight=self.weights)
+        return functional.cross_entropy(logits, batch.labels, weight=self.weights)
+
+    def figures(self, outputs: Sequence[np.ndarray]) -> dict[str, float]:
+        """Loss without weights, and the scores."""
+        logits = np.stack(outputs).astype(np.float64)  # (N, C)
+        return {"loss": negative_log_likelihood(logits, self.truth), "accuracy": float((logits.argmax(1) == self.truth).mean())}
+
+
+def negative_log_likelihood(logits: np.ndarray, truth: np.ndarray) -> float:
+    """Mean negative log-likelihood in nats, of a text's label or of each of its labels.
+
+    Args:
+        logits: (N, C).
+        truth: (N,) classes, or (N, C) of 0 and 1.
+    """
+    if truth.ndim == 1:
+        return float(-log_softmax(logits, axis=1)[np.arange(len(truth)), truth].mean())
+    return float(-np.where(truth > 0, log_expit(logits), log_expit(-logits)).mean())
+
+
+def balanced_weights(labels: Sequence[Sequence[str]], names: Sequence[str], *, multi_label: bool) -> np.ndarray:
+    """How much each label has to count for all to count alike.
+
+    Args:
+        labels: Of every text.
+        names: All labels, C.
+        multi_label: A text may have several: then each label's positives together weigh what its negatives do.
+
+    Returns:
+        float32 (C,).
+    """
+    counts = Counter(label for one in labels for label in one)
+    found = np.array([counts[name] for name in names], dtype=np.float64)
+    weights = (len(labels) - found) / np.maximum(found, 1) if multi_label else len(labels) / (len(names) * found)
+    return np.maximum(weights, 1e-3).astype(np.float32)
