@@ -14,7 +14,6 @@ from bertpipe.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text
 
     from bertpipe.retrieval.asking import Answer, Answers
 

@@ -94,9 +94,7 @@ def _redirected(override: Override, inner: Mapping[str, str]) -> Override:
     return override
 
 
-def _check(
-    file: PipelineFile, stage: Stage, overrides: Sequence[Override], inner: Collection[str] = ()
-) -> BaseModel:
+def _check(file: PipelineFile, stage: Stage, overrides: Sequence[Override], inner: Collection[str] = ()) -> BaseModel:
     """The validated config of one step; ``inner`` are the tables inside of others that are steps themselves."""
     from pydantic import ValidationError
 

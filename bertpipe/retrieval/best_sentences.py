@@ -59,9 +59,9 @@ def best_sentences(
     Returns:
         Best first; one that says the same as a better one is left out.
     """
-    found = [
-        (number, start, end) for number, (_, text) in enumerate(passages) for start, end in split_sentences(text)
-    ][:MOST]
+    found = [(number, start, end) for number, (_, text) in enumerate(passages) for start, end in split_sentences(text)][
+        :MOST
+    ]
     if not found:
         return []
     texts = [passages[number][1][start:end] for number, start, end in found]
@@ -83,7 +83,8 @@ def best_sentences(
         plain = " ".join(texts[place].casefold().split())
         if plain not in seen:
             seen.add(plain)
-            chosen.append(BestSentence(*found[place], float(value[place])))
+            number, start, end = found[place]
+            chosen.append(BestSentence(number, start, end, float(value[place])))
         if len(chosen) == k:
             break
     return chosen

@@ -61,8 +61,9 @@ def index(run: StageRun) -> dict[str, Any]:
     report = make_report(judged, run.config.seed)
     (run.out / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     mode = report["mode"] if run.config.mode == "auto" else run.config.mode
-    digests = {"encoder": encoder_digest(encoder_folder), "reader": reader_digest(reader) if reader else ""}
-    IndexSettings(passages=len(vectors), mode=mode, weight=report["weight"], **digests).save(run.out)
+    read_by = reader_digest(reader) if reader else ""
+    encoded_by = encoder_digest(encoder_folder)
+    IndexSettings(encoded_by, len(vectors), mode, report["weight"], reader=read_by).save(run.out)
     metrics: dict[str, Any] = {"passages": len(vectors), "queries": len(queries), "mode": mode}
     for name, figures in report.get("modes", {}).items():
         metrics[f"{name}_ndcg@10"] = figures["ndcg@10"]["mean"]

@@ -164,7 +164,12 @@ class AnswerWindows(Sequence[LabelledSequence]):
         self._labels = np.where(whole[:, None], np.stack([start, end], axis=1) + shift[:, None], 0).astype(np.int32)
 
     def _other_contexts(
-        self, questions: Sequence[Question], about: Sequence[int], asked: Sequence[Sequence[int]], share: float, seed: int
+        self,
+        questions: Sequence[Question],
+        about: Sequence[int],
+        asked: Sequence[Sequence[int]],
+        share: float,
+        seed: int,
     ) -> Iterator[tuple[int, int]]:
         """Questions, by their numbers, with another context to ask each about."""
         articles: dict[str, list[int]] = defaultdict(list)
@@ -186,11 +191,7 @@ class AnswerWindows(Sequence[LabelledSequence]):
             answers = [answer.text.casefold() for answer in question.answers]
             # Without another context in its article, those of other articles that stand near it.
             here = nearby if len(nearby) > 1 else everything[max(0, about[row] - NEARBY) : about[row] + NEARBY + 1]
-            others = [
-                one
-                for one in here
-                if one != about[row] and not any(answer in folded[one] for answer in answers)
-            ]
+            others = [one for one in here if one != about[row] and not any(answer in folded[one] for answer in answers)]
             sought = set(asked[row])
             shared = {one: sum(weight[piece] for piece in sought & pieces[one]) for one in others}
             for context in sorted(others, key=lambda one: (-shared[one], one))[:times]:

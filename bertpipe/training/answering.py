@@ -52,9 +52,7 @@ class Answering(DevScored):
         return dict(self.measure(answers_of(self.dev, outputs, self.longest)))
 
 
-def answers_of(
-    windows: AnswerWindows, outputs: Sequence[np.ndarray], longest: int
-) -> list[AnswerSpan | None]:
+def answers_of(windows: AnswerWindows, outputs: Sequence[np.ndarray], longest: int) -> list[AnswerSpan | None]:
     """The best answer to each question.
 
     Args:
