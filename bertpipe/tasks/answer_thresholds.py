@@ -95,6 +95,6 @@ def _between(ranked: np.ndarray, cut: int) -> float:
     """A threshold that lets the first ``cut`` scores through."""
     if cut == len(ranked):
         return 0.0
-    if cut == 0:
-        return 1.0
+    if cut == 0:  # a sure answer's probability may round to 1
+        return max(1.0, float(np.nextafter(ranked[0], np.inf)))
     return float((ranked[cut - 1] + ranked[cut]) / 2)
