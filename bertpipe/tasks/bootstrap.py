@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -38,6 +38,41 @@ def bootstrap_interval(values: Sequence[float] | np.ndarray, seed: int, resample
         means[start : start + count] = figures[drawn].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
+
+
+def resampled_intervals(
+    items: int, statistics: Callable[[np.ndarray], Sequence[float]], seed: int, resamples: int = 1000
+) -> list[tuple[float, float] | None]:
+    """The 95% percentile bootstrap intervals of figures that are no means: F1, a correlation.
+
+    Args:
+        items: N, how many items there are.
+        statistics: Computes the figures of some of the items, told by their numbers (N,) with repetitions; NaN for one
+            that these items do not define.
+        seed: The intervals are a pure function of the arguments.
+        resamples: How many samples of N items are drawn, with replacement. 0: no interval is wanted.
+
+    Returns:
+        (low, high) of each figure; None for one that half of the resamples or more do not define.
+
+    Raises:
+        ValueError: There are no items, or a figure is infinite.
+    """
+    if items < 1:
+        raise ValueError("an interval needs at least one item")
+    if not resamples:
+        return [None] * len(statistics(np.arange(items)))
+    generator = np.random.default_rng(seed)
+    drawn = [list(statistics(generator.integers(items, size=items))) for _ in range(resamples)]
+    figures = np.asarray(drawn, dtype=np.float64)  # (resamples, figures)
+    if np.isinf(figures).any():
+        raise ValueError("a figure of a resample is infinite")
+    intervals: list[tuple[float, float] | None] = []
+    for column in figures.T:
+        defined = column[~np.isnan(column)]
+        low, high = np.percentile(defined, [2.5, 97.5]) if 2 * len(defined) > resamples else (np.nan, np.nan)
+        intervals.append(None if np.isnan(low) else (float(low), float(high)))
+    return intervals
 
 
 def check_finite(name: str, values: np.ndarray) -> None:

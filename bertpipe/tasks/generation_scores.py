@@ -12,28 +12,11 @@ from bertpipe.errors import InputError
 from bertpipe.tasks.bootstrap import bootstrap_interval
 from bertpipe.tasks.corpus_scores import bleu, chrf
 from bertpipe.tasks.diversity import distinct
+from bertpipe.tasks.estimate import Estimate
 from bertpipe.tasks.rouge import rouge_signature, rouge_values
 from bertpipe.tasks.word_tokens import WordTokens, is_chinese
 
 Language = Literal["auto", "zh", "other"]
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A score, 0 to 100.
-
-    Attributes:
-        value: The score.
-        interval: The 95% bootstrap interval (low, high); None where the bootstrap has no meaning.
-    """
-
-    value: float
-    interval: tuple[float, float] | None = None
-
-    def as_json(self) -> dict[str, float]:
-        """``{"value", "low", "high"}`` to two decimals, without the last two where there is no interval."""
-        ends = zip(("low", "high"), self.interval or (), strict=False)
-        return {name: round(value, 2) for name, value in (("value", self.value), *ends)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bertpipe.tasks.bootstrap import bootstrap_interval
+from bertpipe.tasks.bootstrap import bootstrap_interval, resampled_intervals
 
 
 def test_the_interval_agrees_with_scipy():
@@ -56,3 +56,38 @@ def test_no_values_have_no_interval():
 def test_values_that_are_not_finite_are_refused(bad):
     with pytest.raises(ValueError, match=r"1 of 2 values are not finite \(number 1"):
         bootstrap_interval([0.5, bad], seed=0)
+
+
+def test_resampled_intervals_of_a_mean_are_those_of_the_mean():
+    values = np.random.default_rng(8).normal(size=120)
+    (interval,) = resampled_intervals(120, lambda taken: [values[taken].mean()], seed=1, resamples=4000)
+    assert interval == pytest.approx(bootstrap_interval(values, seed=2), abs=0.02)
+
+
+def test_resampled_intervals_of_a_ratio_agree_with_scipy():
+    generator = np.random.default_rng(9)
+    hits = generator.integers(0, 5, 150)
+    found = hits + generator.integers(0, 3, 150)
+
+    def ratio(a, b, axis=-1):
+        return a.sum(axis) / b.sum(axis)
+
+    expected = stats.bootstrap(
+        (hits, found), ratio, paired=True, method="percentile", rng=np.random.default_rng(1), n_resamples=4000
+    ).confidence_interval
+    both = resampled_intervals(150, lambda taken: [ratio(hits[taken], found[taken]), 1.0], seed=3, resamples=4000)
+    assert both[0] == pytest.approx(tuple(expected), abs=0.005)
+    assert both[1] == (1.0, 1.0)
+    assert both == resampled_intervals(150, lambda t: [ratio(hits[t], found[t]), 1.0], seed=3, resamples=4000)
+
+
+def test_figures_that_resamples_do_not_define():
+    def first_is(taken):
+        return [1.0 if taken[0] else math.nan, math.nan if taken[0] else 1.0, math.nan]
+
+    assert resampled_intervals(10, first_is, seed=0) == [(1.0, 1.0), None, None]
+    assert resampled_intervals(10, lambda taken: [1.0, 2.0], seed=0, resamples=0) == [None, None]
+    with pytest.raises(ValueError, match="infinite"):
+        resampled_intervals(10, lambda taken: [math.inf], seed=0)
+    with pytest.raises(ValueError, match="at least one item"):
+        resampled_intervals(0, lambda taken: [1.0], seed=0)

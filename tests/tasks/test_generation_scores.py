@@ -9,7 +9,8 @@ import pytest
 
 from bertpipe.errors import BertpipeError, InputError
 from bertpipe.tasks.bootstrap import bootstrap_interval
-from bertpipe.tasks.generation_scores import Estimate, score_generation
+from bertpipe.tasks.estimate import Estimate
+from bertpipe.tasks.generation_scores import score_generation
 from bertpipe.tasks.rouge import rouge_values
 
 WORDS = ["the", "a", "cat", "dog", "sat", "ran", "on", "under", "mat", "tree", ",", ".", "quickly", "slowly"]
