@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "import": ("bertpipe.cli.import_model", "Read a published model, to use it or to train it further."),
     "run": ("bertpipe.cli.run", "Read, learn and index: bring every step up to date."),
     "search": ("bertpipe.cli.search", "Ask the index."),
+    "ask": ("bertpipe.cli.ask", "Answer a question from the documents."),
     "status": ("bertpipe.cli.status", "Show which steps are fresh, and why the others are not."),
     "predict": ("bertpipe.cli.predict", "Say what a model has learned about texts: classes, names, similarity."),
     "translate": ("bertpipe.cli.translate", "Translate text."),

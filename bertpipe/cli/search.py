@@ -61,10 +61,10 @@ def search(query: str, k: int, mode: str | None, folder: str | None, pipeline: s
     """
     if folder and pipeline:
         raise click.UsageError("Name either an index with --index or a pipeline with -p.")
-    index = _open(folder, pipeline)
+    index = open_index(folder, pipeline)
     several = query == "-"
     searched = False
-    for one in _lines() if several else [query]:
+    for one in query_lines() if several else [query]:
         result = index.search(one, k, mode)  # type: ignore[arg-type]
         searched = True
         if as_json:
@@ -75,7 +75,17 @@ def search(query: str, k: int, mode: str | None, folder: str | None, pipeline: s
         raise InputError("standard input has no query", hint="Give one query a line.")
 
 
-def _open(folder: str | None, pipeline: str | None) -> Index:
+def open_index(folder: str | None, pipeline: str | None) -> Index:
+    """The index that a command line means.
+
+    Args:
+        folder: As given with ``--index``, if it was.
+        pipeline: As given with ``-p``, if it was.
+
+    Raises:
+        ConfigError: There is no pipeline, or it is for something else.
+        ArtefactError: There is no index yet, or it is damaged.
+    """
     from bertpipe.retrieval.index import Index
 
     if folder:
@@ -96,7 +106,12 @@ def _open(folder: str | None, pipeline: str | None) -> Index:
     return Index(place)
 
 
-def _lines() -> Iterable[str]:
+def query_lines() -> Iterable[str]:
+    """The lines of standard input that hold something.
+
+    Raises:
+        InputError: One is not UTF-8.
+    """
     for place, line in enumerate(sys.stdin.buffer, start=1):
         try:
             text = line.decode("utf-8-sig" if place == 1 else "utf-8").strip()

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from bertpipe.errors import ArtefactError
+from bertpipe.models.answer_reader import AnswerReader
 from bertpipe.models.bert import Bert
 from bertpipe.models.config import BertConfig
 from bertpipe.models.encoder import TextEncoder
@@ -23,7 +24,7 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
 def save_model(
-    model: BertForPretraining | TextEncoder | TextClassifier | TokenTagger | Transformer, folder: Path
+    model: BertForPretraining | TextEncoder | TextClassifier | TokenTagger | AnswerReader | Transformer, folder: Path
 ) -> None:
     """Writes ``config.json`` and ``model.safetensors``.
 
@@ -86,6 +87,17 @@ def load_encoder(folder: Path) -> TextEncoder:
         ArtefactError: A file is missing, damaged, or of another model.
     """
     model = TextEncoder(Bert(BertConfig.load(folder / CONFIG)))
+    _fill(model, folder / WEIGHTS)
+    return model
+
+
+def load_reader(folder: Path) -> AnswerReader:
+    """Loads a model that finds answers.
+
+    Raises:
+        ArtefactError: A file is missing, damaged, or of another model.
+    """
+    model = AnswerReader(Bert(BertConfig.load(folder / CONFIG)))
     _fill(model, folder / WEIGHTS)
     return model
 

@@ -1,4 +1,4 @@
-"""The text encoder as an ONNX graph, which the query path runs without torch."""
+"""The text encoder and the reader as ONNX graphs, which the query path runs without torch."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import FrameType
 
 import torch
+from torch import nn
 
+from bertpipe.models.answer_reader import AnswerReader
 from bertpipe.models.encoder import TextEncoder
 
 OPSET = 18
-INPUTS, OUTPUT = ("input_ids", "attention_mask"), "vectors"
 
 
 def export_encoder(encoder: TextEncoder, path: Path) -> None:
@@ -30,9 +31,27 @@ def export_encoder(encoder: TextEncoder, path: Path) -> None:
     Raises:
         KeyboardInterrupt: The user pressed Ctrl-C meanwhile; raised when the file is written.
     """
-    encoder.eval()
-    longest = encoder.bert.config.max_length
-    input_ids = torch.full((2, min(8, longest)), 5)
+    _export(encoder, encoder.bert.config.max_length, ("input_ids", "attention_mask"), "vectors", path)
+
+
+def export_reader(reader: AnswerReader, path: Path) -> None:
+    """Writes a reader as ONNX: ``input_ids``, ``attention_mask``, ``token_type_ids`` (B, T) to ``logits`` (B, T, 2).
+
+    Args:
+        reader: Put into evaluation mode.
+        path: The file to write.
+
+    Raises:
+        KeyboardInterrupt: The user pressed Ctrl-C meanwhile; raised when the file is written.
+    """
+    inputs = ("input_ids", "attention_mask", "token_type_ids")
+    _export(reader, reader.bert.config.max_length, inputs, "logits", path)
+
+
+def _export(model: nn.Module, longest: int, inputs: Sequence[str], output: str, path: Path) -> None:
+    """Writes a model whose inputs are all int64 (B, T)."""
+    model.eval()
+    example = torch.full((2, min(8, longest)), 5)
     batch, tokens = torch.export.Dim("batch", min=1), torch.export.Dim("tokens", min=2, max=longest)
     shape = {0: batch, 1: tokens}
     exporter_log = logging.getLogger("torch.onnx")
@@ -49,12 +68,13 @@ def export_encoder(encoder: TextEncoder, path: Path) -> None:
         ):
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
-                encoder,
-                (input_ids, torch.ones_like(input_ids)),
+                model,
+                # After the piece ids come masks and segments, of which 1 is an example.
+                (example, *(torch.ones_like(example) for _ in inputs[1:])),
                 dynamo=True,
-                input_names=list(INPUTS),
-                output_names=[OUTPUT],
-                dynamic_shapes=dict.fromkeys(INPUTS, shape),
+                input_names=list(inputs),
+                output_names=[output],
+                dynamic_shapes=dict.fromkeys(inputs, shape),
                 opset_version=OPSET,
                 verbose=False,
             )

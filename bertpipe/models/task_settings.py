@@ -39,6 +39,9 @@ class TaskSettings:
         intercept: See there.
         lowest: ... but not below the lowest score that was learned from,
         highest: nor above the highest.
+        question_tokens: Tokens of a question that are read.
+        answer_tokens: Tokens of the longest answer.
+        retrieval_weight: How much a passage's score in a search counts beside the answer in it.
 
     Raises:
         ArtefactError: A value is impossible.
@@ -57,6 +60,9 @@ class TaskSettings:
     intercept: float = 0.0
     lowest: float = -1.0
     highest: float = 1.0
+    question_tokens: int = 0
+    answer_tokens: int = 0
+    retrieval_weight: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -101,4 +107,4 @@ def _fits(value: Any, default: Any, name: str) -> bool:
         return isinstance(default, bool) and isinstance(value, bool)
     if isinstance(default, float):
         return isinstance(value, int | float) and math.isfinite(value)
-    return isinstance(value, int if name in ("max_tokens", "stride") else str)
+    return isinstance(value, int if name == "max_tokens" or isinstance(default, int) else str)

@@ -59,39 +59,61 @@ def load_pipeline(path: Path, stages: Collection[Stage], overrides: Sequence[Ove
     """
     file = read_pipeline(path)
     names = [stage.name for stage in stages]
+    tables = [stage.name for stage in stages if not stage.table]
     for table, content in file.tables.items():
         line = file.line_of(table)
         place = f"{path}:{line}" if line else str(path)
-        if table not in names:
-            known = names if isinstance(content, dict) else [*TOP_LEVEL_KEYS, *names]
+        if table not in tables:
+            written = [stage.keys for stage in stages]
+            known = written if isinstance(content, dict) else [*TOP_LEVEL_KEYS, *written]
             what = f"unknown table [{table}]" if isinstance(content, dict) else f"unknown key {table}"
             raise ConfigError(f"{place}: {what}", hint=_nearest(table, known))
         if not isinstance(content, dict):
             raise ConfigError(f"{place}: {table} is a step", why=f"a table [{table}] is expected")
+    for stage in stages:
+        if stage.table and not isinstance(file.table(stage.table), dict | None):
+            line = file.line_of(*stage.table.rsplit(".", 1))
+            place = f"{path}:{line}" if line else str(path)
+            raise ConfigError(f"{place}: {stage.table} is a step", why=f"a table [{stage.table}] is expected")
+    inner = {stage.table: stage.name for stage in stages if stage.table}
+    overrides = [_redirected(override, inner) for override in overrides]
     for override in overrides:
         if override.step not in names:
             raise ConfigError(
                 f"{override.origin}: there is no step {override.step!r}", hint=_nearest(override.step, names)
             )
-    return Pipeline(file, {stage.name: _check(file, stage, overrides) for stage in stages})
+    return Pipeline(file, {stage.name: _check(file, stage, overrides, inner) for stage in stages})
 
 
-def _check(file: PipelineFile, stage: Stage, overrides: Sequence[Override]) -> BaseModel:
-    """The validated config of one step."""
+def _redirected(override: Override, inner: Mapping[str, str]) -> Override:
+    """An override of a key in a table inside of a table, as one of the step that has its keys there."""
+    for table, step in inner.items():
+        if f"{override.step}.{override.key}".startswith(f"{table}."):
+            key = f"{override.step}.{override.key}".removeprefix(f"{table}.")
+            return Override(step, key, override.value, override.origin)
+    return override
+
+
+def _check(file: PipelineFile, stage: Stage, overrides: Sequence[Override], inner: Collection[str] = ()) -> BaseModel:
+    """The validated config of one step; ``inner`` are the tables inside of others that are steps themselves."""
     from pydantic import ValidationError
 
-    table = json.loads(json.dumps(file.tables.get(stage.name, {}), default=str))
+    table = json.loads(json.dumps(file.table(stage.keys) or {}, default=str))
+    for name in inner:
+        outer, _, last = name.rpartition(".")
+        if outer == stage.keys:
+            table.pop(last, None)
     origins: dict[str, str] = {}
     for override in overrides:
         if override.step == stage.name:
             first, *rest = override.key.split(".")
             origins[first] = override.origin
-            inner = table
+            below = table
             for key, following in zip([first, *rest], rest, strict=False):
-                inner = inner.setdefault(key, {})
-                if not isinstance(inner, dict):
+                below = below.setdefault(key, {})
+                if not isinstance(below, dict):
                     raise ConfigError(f"{override.origin}: {key} has no key {following}")
-            inner[[first, *rest][-1]] = override.value
+            below[[first, *rest][-1]] = override.value
     try:
         # As strict JSON: lists may fill tuples and integers floats, but no text becomes a number by luck.
         return stage.config.model_validate_json(json.dumps(table, default=str), strict=True)
@@ -110,9 +132,9 @@ def _config_error(
     problems = error.errors(include_url=False)
     first = problems[0]
     key = str(first["loc"][0]) if first["loc"] else ""
-    line = file.line_of(stage.name, key)
+    line = file.line_of(stage.keys, key)
     place = origins.get(key) or (f"{file.path}:{line}" if line else str(file.path))
-    where = f"{place}: [{stage.name}]"
+    where = f"{place}: [{stage.keys}]"
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
         return ConfigError(f"{where} has no key {key!r}", hint=_nearest(key, stage.config.model_fields))
     if first["type"] == "missing" and len(first["loc"]) == 1:

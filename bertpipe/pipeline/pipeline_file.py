@@ -51,6 +51,13 @@ class PipelineFile:
         """The folder of a step's artefact, whether it exists or not."""
         return published_folder(self.run_folder, step)
 
+    def table(self, name: str) -> Any:
+        """What is written under the name of a table, with a dot for one inside of another; None if nothing is."""
+        content: Any = self.tables
+        for part in name.split("."):
+            content = content.get(part) if isinstance(content, dict) else None
+        return content
+
     def line_of(self, table: str, key: str = "") -> int | None:
         """1-based line of a table's header or of a key in it; None where it is written in another way."""
         here = ""

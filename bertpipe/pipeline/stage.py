@@ -120,6 +120,8 @@ class Stage:
         example: An example command line for ``--help``.
         source: Digest of what lies outside the pipeline, from the config and the pipeline file's folder.
         hidden: The step has no command of its own.
+        table: Where its keys are, if not in the table of its name: ``finetune.reader`` is the table ``reader`` inside
+            of the step finetune's.
         drift: For a stage with a pinned input: how far the present input (second) is from the published
             artefact of this stage (first), as counts by word, such as ``{"new": 3, "changed": 1}``.
     """
@@ -134,3 +136,9 @@ class Stage:
     source: Callable[[Any, Path], str] | None = None
     hidden: bool = False
     drift: Callable[[Path, Path], dict[str, Any]] | None = None
+    table: str = ""
+
+    @property
+    def keys(self) -> str:
+        """The table that its keys are in."""
+        return self.table or self.name

@@ -6,6 +6,7 @@ passages.sqlite    the passages' texts, titles, documents and places
 vectors.faiss      their vectors
 lexical/           their words
 encoder/           the encoder and tokenizer that made the vectors
+reader/            what finds answers in passages; only where the pipeline trained one
 report.json        how well it finds, measured on this corpus
 ```
 """
@@ -15,10 +16,10 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -33,15 +34,19 @@ from bertpipe.retrieval.passage_store import PassageStore
 from bertpipe.retrieval.snippet import Snippet, snippet
 from bertpipe.retrieval.vectors import VectorIndex
 
+if TYPE_CHECKING:
+    from bertpipe.tasks.reading import PassageReader
+
 Mode = Literal["hybrid", "dense", "bm25"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 FORMAT = 1
-SETTINGS, PASSAGES, VECTORS, LEXICAL, ENCODER, REPORT = (
+SETTINGS, PASSAGES, VECTORS, LEXICAL, ENCODER, READER, REPORT = (
     "index.json",
     "passages.sqlite",
     "vectors.faiss",
     "lexical",
     "encoder",
+    "reader",
     "report.json",
 )
 
@@ -56,6 +61,7 @@ class IndexSettings:
         mode: The mode to search in unless told otherwise: the one that won on the report's queries.
         weight: Of the dense side in the hybrid mode, 0 to 1.
         format: Of the folder.
+        reader: Digest of the reader; empty without one.
     """
 
     encoder: str
@@ -63,10 +69,14 @@ class IndexSettings:
     mode: Mode
     weight: float
     format: int = FORMAT
+    reader: str = ""
 
     def save(self, folder: Path) -> None:
         """Writes ``index.json``."""
-        text = json.dumps(asdict(self), indent=2) + "\n"
+        values = asdict(self)
+        if not self.reader:
+            del values["reader"]
+        text = json.dumps(values, indent=2) + "\n"
         (folder / SETTINGS).write_text(text, encoding="utf-8")
 
 
@@ -161,8 +171,9 @@ class Index:
         self._passages = PassageStore.open(folder / PASSAGES)
         self._lexical = LexicalIndex.open(folder / LEXICAL)
         self._vectors = VectorIndex.open(folder / VECTORS)
-        # The encoder takes longest to open, and searching for words alone does without it.
+        # The models take longest to open: searching for words alone does without any, and only asking reads.
         self._encoder: Encoder | None = None
+        self._reader: PassageReader | None = None
         counts = {len(self._passages), len(self._vectors), self.settings.passages}
         if len(counts) != 1:
             raise ArtefactError(
@@ -180,6 +191,26 @@ class Index:
         if self._encoder is None:
             self._encoder = Encoder(self.folder / ENCODER, self.threads)
         return self._encoder
+
+    @property
+    def reader(self) -> PassageReader | None:
+        """What finds answers in passages; None where none was trained.
+
+        Raises:
+            ArtefactError: It is damaged, or not the one that the index was built with.
+        """
+        if self._reader is None and self.settings.reader:
+            from bertpipe.retrieval.reader import open_reader, reader_digest
+
+            found = reader_digest(self.folder / READER)
+            if found != self.settings.reader:
+                raise ArtefactError(
+                    f"{self.folder}: the index was built with reader {self.settings.reader[:12]}, "
+                    f"but reader {found[:12]} lies in it",
+                    hint="Build the index again with `bertpipe index --force`.",
+                )
+            self._reader = open_reader(self.folder / READER, self.threads)
+        return self._reader
 
     def report(self) -> dict[str, Any]:
         """How well the index finds, measured when it was built."""
@@ -227,7 +258,13 @@ class Index:
 
 
 def build_index(
-    folder: Path, *, passages: Path, vectors: np.ndarray, encoder: Path, advance: Callable[[int], None]
+    folder: Path,
+    *,
+    passages: Path,
+    vectors: np.ndarray,
+    encoder: Path,
+    advance: Callable[[int], None],
+    reader: Path | None = None,
 ) -> PassageStore:
     """Lays out all of an index but ``index.json`` and the report.
 
@@ -237,6 +274,7 @@ def build_index(
         vectors: float32 (N, D), row n for passage number n.
         encoder: Folder of the encoder that made the vectors.
         advance: Told the number of passages indexed since the last call.
+        reader: Folder of a reader, if one was trained.
 
     Returns:
         The index's passages.
@@ -244,9 +282,12 @@ def build_index(
     Raises:
         ArtefactError: The numbers of passages and vectors differ.
     """
-    (folder / ENCODER).mkdir(parents=True, exist_ok=True)
-    for path in encoder_files(encoder):
-        shutil.copyfile(path, folder / ENCODER / path.name)
+    _copy(encoder_files(encoder), folder / ENCODER)
+    shutil.rmtree(folder / READER, ignore_errors=True)
+    if reader is not None:
+        from bertpipe.retrieval.reader import reader_files
+
+        _copy(reader_files(reader), folder / READER)
     shutil.copyfile(passages, folder / PASSAGES)
     store = PassageStore.open(folder / PASSAGES)
     if len(store) != len(vectors):
@@ -261,6 +302,12 @@ def build_index(
 
     LexicalIndex.build(folder / LEXICAL, rows())
     return store
+
+
+def _copy(files: Iterable[Path], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in files:
+        shutil.copyfile(path, folder / path.name)
 
 
 def _load_settings(folder: Path) -> IndexSettings:

@@ -80,6 +80,40 @@ def snippet(text: str, query_terms: Collection[str], width: int) -> Snippet:
     return Snippet(f"{before}{shown}{after}", kept)
 
 
+def excerpt(text: str, start: int, end: int, width: int) -> Snippet:
+    """The part of a text around a span of it, from a sentence's beginning where that leaves room.
+
+    Args:
+        text: A passage's text. White space is collapsed and control characters are dropped.
+        start: First character of the span.
+        end: Character after the last.
+        width: Columns it may take, ellipses included; a span that is wider is cut.
+
+    Raises:
+        ValueError: The width is below 10 columns.
+    """
+    if width < 10:
+        raise ValueError(f"{width} columns are too few for an excerpt")
+    # Far from the span nothing can be shown, and looking at all of a long text would take long.
+    earliest = max(0, start - LONGEST_TEXT // 2)
+    parts = (text[earliest:start], text[start:end], text[end : end + LONGEST_TEXT // 2])
+    before, inside, after = (_SURROGATE.sub("\ufffd", _BLANK.sub(" ", part)) for part in parts)
+    before, after = before.lstrip(), after.rstrip()
+    line = before + inside + after
+    first, last = len(before), len(before) + len(inside)
+    columns = list(accumulate((_columns(character) for character in line), initial=0))
+    if columns[-1] <= width:
+        return Snippet(line, [(first, last)])
+    window = _Window(line, columns, width)
+    place = window.filled(window.start_for(first, last))
+    until = window.end_for(place)
+    ahead = ELLIPSIS if place else ""
+    shown = line[place:until].rstrip()
+    shift = len(ahead) - place
+    stop = min(last, place + len(shown))
+    return Snippet(f"{ahead}{shown}{ELLIPSIS if until < len(line) else ''}", [(first + shift, stop + shift)])
+
+
 class _Window:
     """Where a window over a line can begin and end.
 

@@ -5,19 +5,25 @@ from pathlib import Path
 
 from bertpipe.errors import ConfigError
 from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, TRANSLATION
-from bertpipe.models.task_settings import CLASSIFICATION, SIMILARITY, TAGGING
-from bertpipe.pipeline.pipeline_file import RETRIEVAL, read_pipeline
+from bertpipe.models.task_settings import CLASSIFICATION, QUESTION_ANSWERING, SIMILARITY, TAGGING
+from bertpipe.pipeline.pipeline_file import RETRIEVAL, PipelineFile, read_pipeline
 from bertpipe.pipeline.stage import Stage
 from bertpipe.stages.corpus import CORPUS
 from bertpipe.stages.embed import EMBED
 from bertpipe.stages.finetune import FINETUNE
 from bertpipe.stages.generation.finetune import FINETUNE_DIALOGUE, FINETUNE_SUMMARIZATION, FINETUNE_TRANSLATION
 from bertpipe.stages.generation.pretrain import PRETRAIN_TRANSFORMER
-from bertpipe.stages.index import INDEX
+from bertpipe.stages.index import INDEX, INDEX_WITH_READER
 from bertpipe.stages.pretrain import PRETRAIN
 from bertpipe.stages.snapshot import SNAPSHOT
 from bertpipe.stages.tokenize import TOKENIZE
 from bertpipe.stages.understanding.classification import CLASSIFICATION_FROM_MODEL, FINETUNE_CLASSIFICATION
+from bertpipe.stages.understanding.question_answering import (
+    FINETUNE_QUESTION_ANSWERING,
+    QUESTION_ANSWERING_FROM_MODEL,
+    READER,
+    READER_FROM_MODEL,
+)
 from bertpipe.stages.understanding.similarity import FINETUNE_SIMILARITY, SIMILARITY_FROM_MODEL
 from bertpipe.stages.understanding.tagging import FINETUNE_TAGGING, TAGGING_FROM_MODEL
 
@@ -33,6 +39,7 @@ TASKS: dict[str, tuple[Stage, ...]] = {
     CLASSIFICATION: (*_READING, PRETRAIN, FINETUNE_CLASSIFICATION),
     TAGGING: (*_READING, PRETRAIN, FINETUNE_TAGGING),
     SIMILARITY: (*_READING, PRETRAIN, FINETUNE_SIMILARITY),
+    QUESTION_ANSWERING: (*_READING, PRETRAIN, FINETUNE_QUESTION_ANSWERING),
 }
 """The stages of each task, in order."""
 
@@ -40,6 +47,7 @@ FROM_MODEL: dict[str, tuple[Stage, ...]] = {
     CLASSIFICATION: (CLASSIFICATION_FROM_MODEL,),
     TAGGING: (TAGGING_FROM_MODEL,),
     SIMILARITY: (SIMILARITY_FROM_MODEL,),
+    QUESTION_ANSWERING: (QUESTION_ANSWERING_FROM_MODEL,),
 }
 """The stages of tasks that start from a model, where the pipeline file's table ``finetune`` has the key ``model``."""
 
@@ -60,4 +68,15 @@ def stages_of(path: Path) -> tuple[Stage, ...]:
     finetune = file.tables.get("finetune")
     if file.task in FROM_MODEL and isinstance(finetune, dict) and finetune.get("model"):
         return FROM_MODEL[file.task]
-    return TASKS[file.task]
+    return _with_reader(file) if file.task == RETRIEVAL else TASKS[file.task]
+
+
+def _with_reader(file: PipelineFile) -> tuple[Stage, ...]:
+    """The stages of a search engine, with a reader if the file has a table for it."""
+    table = file.table(READER.table)
+    if table is None:
+        return STAGES
+    reader = READER_FROM_MODEL if isinstance(table, dict) and table.get("model") else READER
+    place = STAGES.index(FINETUNE) + 1
+    stages = (*STAGES[:place], reader, *STAGES[place:])
+    return tuple(INDEX_WITH_READER if stage is INDEX else stage for stage in stages)

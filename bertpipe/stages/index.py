@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -31,10 +32,12 @@ def index(run: StageRun) -> dict[str, Any]:
 
     from bertpipe.retrieval.encoder import Encoder, encoder_digest
     from bertpipe.retrieval.held_out import held_out_queries
-    from bertpipe.retrieval.index import REPORT, IndexSettings, build_index
+    from bertpipe.retrieval.index import READER, REPORT, IndexSettings, build_index
+    from bertpipe.retrieval.reader import reader_digest
     from bertpipe.retrieval.report import judge, make_report
 
     embedded, encoder_folder = run.inputs["embed"], run.inputs["finetune"] / ENCODER
+    reader = run.inputs["reader"] / READER if "reader" in run.inputs else None
     vectors = np.load(embedded / VECTORS, mmap_mode="r", allow_pickle=False)
     run.progress.start("indexing passages", total=len(vectors), unit="passages")
     store = build_index(
@@ -43,6 +46,7 @@ def index(run: StageRun) -> dict[str, Any]:
         vectors=vectors,
         encoder=encoder_folder,
         advance=run.progress.advance,
+        reader=reader,
     )
     run.progress.finish()
     overlap = Manifest.read(embedded).config["overlap"]
@@ -57,7 +61,9 @@ def index(run: StageRun) -> dict[str, Any]:
     report = make_report(judged, run.config.seed)
     (run.out / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     mode = report["mode"] if run.config.mode == "auto" else run.config.mode
-    IndexSettings(encoder_digest(encoder_folder), len(vectors), mode, report["weight"]).save(run.out)
+    read_by = reader_digest(reader) if reader else ""
+    encoded_by = encoder_digest(encoder_folder)
+    IndexSettings(encoded_by, len(vectors), mode, report["weight"], reader=read_by).save(run.out)
     metrics: dict[str, Any] = {"passages": len(vectors), "queries": len(queries), "mode": mode}
     for name, figures in report.get("modes", {}).items():
         metrics[f"{name}_ndcg@10"] = figures["ndcg@10"]["mean"]
@@ -73,3 +79,5 @@ INDEX = Stage(
     summary="Build the index and measure how well it finds.",
     example="bertpipe index --mode hybrid",
 )
+INDEX_WITH_READER = replace(INDEX, inputs=(*INDEX.inputs, Input("reader")))
+"""The same where the pipeline trains a reader, which then lies in the index."""

@@ -70,6 +70,11 @@ class JsonBackend:
         """Where each piece of a text stands in it, as character offsets (start, end)."""
         return self._tokenizer.encode(text, add_special_tokens=False).offsets
 
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """The piece ids of a text, and where each stands in it."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        return encoding.ids, encoding.offsets
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of piece ids."""
         return self._tokenizer.decode(list(ids))

@@ -44,15 +44,20 @@ class SentencePieceBackend:
 
     def encode_offsets(self, text: str) -> list[tuple[int, int]]:
         """Where each piece of a text stands in it, as character offsets (start, end)."""
+        return self.encode_with_offsets(text)[1]
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """The piece ids of a text, and where each stands in it."""
         pieces = self._processor.encode(text, out_type="proto").pieces
+        ids = [piece.id for piece in pieces]
         if text.isascii():
-            return [(piece.begin, piece.end) for piece in pieces]
+            return ids, [(piece.begin, piece.end) for piece in pieces]
         # SentencePiece counts bytes of UTF-8; a byte of a spelled character belongs to that character.
         character_of: list[int] = []
         for place, character in enumerate(text):
             character_of += [place] * len(character.encode())
         character_of.append(len(text))
-        return [(character_of[piece.begin], character_of[piece.end]) for piece in pieces]
+        return ids, [(character_of[piece.begin], character_of[piece.end]) for piece in pieces]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of piece ids."""

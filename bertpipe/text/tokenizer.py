@@ -44,6 +44,9 @@ class Backend(Protocol):
     def encode_offsets(self, text: str) -> list[tuple[int, int]]:
         """Where each piece of a text stands in it, as character offsets."""
 
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """The piece ids of a text, and where each stands in it."""
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of piece ids."""
 
@@ -107,12 +110,15 @@ class Tokenizer:
 
     def encode_offsets(self, text: str) -> list[tuple[int, int]]:
         """Where each piece of a text stands in it, as character offsets (start, end)."""
-        clean = encodable(text)
-        spans = self._backend.encode_offsets(clean)
-        if len(clean) == len(text):
-            return spans
-        places = places_before(text)
-        return [(places[start], places[end]) for start, end in spans]
+        return _in_text(text, self._backend.encode_offsets(encodable(text)))
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """The piece ids of a text, and where each piece stands in it, as character offsets (start, end).
+
+        A piece may begin with the space before its word, and pieces that spell one character share its place.
+        """
+        ids, spans = self._backend.encode_with_offsets(encodable(text))
+        return ids, _in_text(text, spans)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of piece ids; special pieces are left out."""
@@ -125,6 +131,15 @@ class Tokenizer:
     def is_byte(self, index: int) -> bool:
         """Whether an id is one of the 256 bytes that unknown characters fall back to."""
         return self._backend.is_byte(index)
+
+
+def _in_text(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Places in ``encodable(text)`` as places in ``text``."""
+    clean = encodable(text)
+    if len(clean) == len(text):
+        return spans
+    places = places_before(text)
+    return [(places[start], places[end]) for start, end in spans]
 
 
 def _open(path: Path) -> Backend:

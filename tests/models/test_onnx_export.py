@@ -3,10 +3,11 @@ import onnxruntime
 import pytest
 import torch
 
+from bertpipe.models.answer_reader import AnswerReader
 from bertpipe.models.bert import Bert
 from bertpipe.models.config import BertConfig
 from bertpipe.models.encoder import TextEncoder
-from bertpipe.models.onnx_export import export_encoder
+from bertpipe.models.onnx_export import export_encoder, export_reader
 from bertpipe.nn.pooling import WeightedPooling
 
 
@@ -28,3 +29,19 @@ def test_graph_agrees_with_the_model(tmp_path, positions, pooling, capfd):
         mask[-1, 2:] = 0
         got = session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
         np.testing.assert_allclose(got, encoder(ids, mask).detach().numpy(), atol=1e-5)
+
+
+def test_the_graph_of_a_reader_agrees_with_the_model(tmp_path, capfd):
+    torch.manual_seed(0)
+    reader = AnswerReader(Bert(BertConfig(60, width=32, layers=2, heads=4, inner=64, max_length=24)))
+    export_reader(reader, tmp_path / "reader.onnx")
+    assert capfd.readouterr() == ("", "")
+    session = onnxruntime.InferenceSession(str(tmp_path / "reader.onnx"))
+    for batch, length in ((1, 2), (5, 24), (3, 7)):
+        ids = torch.randint(5, 60, (batch, length))
+        mask, types = torch.ones_like(ids), torch.zeros_like(ids)
+        mask[-1, 2:] = 0
+        types[:, 1:] = 1
+        feed = {"input_ids": ids.numpy(), "attention_mask": mask.numpy(), "token_type_ids": types.numpy()}
+        got = session.run(None, feed)[0]
+        np.testing.assert_allclose(got, reader(ids, mask, types).detach().numpy(), atol=1e-5)

@@ -1,0 +1,56 @@
+import pytest
+
+LONG = "word " * 200
+
+
+def test_the_answer_is_found_wherever_it_stands_in_a_long_text(make_reader):
+    reader = make_reader()
+    for place in range(0, 200, 7):
+        text = "word " * place + "gold " + "word " * (200 - place)
+        answer = reader.read("where is it?", [text]).answers[0]
+        assert (answer.text, answer.start) == ("gold", 5 * place)
+        assert text[answer.start : answer.end] == "gold"
+    assert all(batch.shape[1] <= 24 for batch in reader.batches)
+
+
+def test_every_window_is_read_and_batches_are_small(make_reader):
+    reader = make_reader(max_tokens=128, stride=0)
+    reader.read("where is it?", [LONG * 40])
+    read = sum(len(batch) for batch in reader.batches)
+    assert read == -(-8000 // (128 - 3 - 3))
+    assert all(batch.size <= 4096 for batch in reader.batches)
+
+
+def test_the_passage_that_holds_the_answer(make_reader):
+    reading = make_reader().read("where is it?", ["nothing here", LONG, "some gold there"])
+    assert (reading.answers[0].passage, reading.answers[0].text) == (2, "gold")
+    assert not reading.cut
+
+
+def test_a_long_question_is_cut_and_it_is_told(make_reader):
+    reading = make_reader().read("is it in the box or in the bag?", ["gold"])
+    assert reading.cut
+    assert reading.answers[0].text == "gold"
+
+
+def test_pairs_are_answered_in_their_order(make_reader):
+    pairs = [("a?", f"{'word ' * (17 * n % 31)}gold number{n}") for n in range(20)]
+    reader = make_reader()
+    for (_, text), reading in zip(pairs, reader.read_pairs(pairs), strict=True):
+        assert reading.answers[0].start == text.index("gold")
+        alone = make_reader().read("a?", [text])
+        assert reading.answers[0].score == pytest.approx(alone.answers[0].score)
+    assert len(reader.batches) < 20
+
+
+def test_texts_without_anything_to_read(make_reader):
+    reader = make_reader()
+    assert [reading.answers for reading in reader.read_pairs([("a?", ""), ("", "")])] == [[], []]
+    assert list(reader.read_pairs([])) == []
+    assert reader.read("a?", []).answers == []
+
+
+def test_only_what_is_over_the_threshold_is_good_enough(make_reader):
+    reader = make_reader(threshold=0.6)
+    assert reader.good_enough(reader.read("a?", ["gold"]).answers[0])
+    assert not reader.good_enough(reader.read("a?", ["word"]).answers[0])
