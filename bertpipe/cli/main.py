@@ -29,7 +29,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "predict": ("bertpipe.cli.predict", "Say what a model has learned about texts: classes, names, similarity."),
     "translate": ("bertpipe.cli.translate", "Translate text."),
     "summarize": ("bertpipe.cli.summarize", "Summarize text."),
-    "evaluate": ("bertpipe.cli.evaluate", "Measure what a model writes: BLEU, chrF, ROUGE, perplexity."),
+    "evaluate": ("bertpipe.cli.evaluate", "Measure a trained model on data with the right answers."),
     "chat": ("bertpipe.cli.chat", "Talk with a model that learned from dialogues."),
     "export": ("bertpipe.cli.export_model", "Write a model for transformers, sentence-transformers or ONNX."),
 }
