@@ -95,9 +95,13 @@ def _show(report: Mapping[str, Any]) -> None:
     if "classes" in report:
         _show_classes(console, report["classes"])
     for error in report["errors"]:
-        console.print()
+        lines = Table.grid(padding=(0, 2, 0, 0))
+        lines.add_column(justify="right", style="dim", no_wrap=True)
+        lines.add_column(overflow="fold")
         for name, value in error.items():
-            console.print(Text.assemble((f"{score_name(name):>12}  ", "dim"), plain(str(value))))
+            lines.add_row(score_name(name), Text(plain(str(value))))
+        console.print()
+        console.print(lines)
 
 
 def _remarks(report: Mapping[str, Any]) -> list[str]:

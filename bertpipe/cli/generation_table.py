@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-_ROWS: Final = {
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "rouge1": "ROUGE-1",
-    "rouge2": "ROUGE-2",
-    "rougeL": "ROUGE-L",
-    "exact": "exact matches",
-    "distinct1": "distinct-1",
-    "distinct2": "distinct-2",
-}
+from bertpipe.cli.score_names import score_name
+
+_ROWS: Final = ("bleu", "chrf", "rouge1", "rouge2", "rougeL", "exact", "distinct1", "distinct2")
 
 
 def print_generation_scores(systems: Mapping[str, Mapping[str, Any]]) -> None:
@@ -40,8 +33,8 @@ def print_generation_scores(systems: Mapping[str, Mapping[str, Any]]) -> None:
     table.add_column("score", no_wrap=True)
     for name in systems:
         table.add_column(Text(name), no_wrap=True)
-    for name, label in _ROWS.items():
-        table.add_row(label, *(_with_interval(scores["scores"][name]) for scores in systems.values()))
+    for name in _ROWS:
+        table.add_row(score_name(name), *(_with_interval(scores["scores"][name]) for scores in systems.values()))
     against = f"{first['items']:,} texts against {first['references']:,} references"
     console.print(f"{against}, 0 to 100, with 95% intervals:", style="dim")
     console.print(table)
@@ -49,7 +42,7 @@ def print_generation_scores(systems: Mapping[str, Mapping[str, Any]]) -> None:
         if scores["empty"]:
             console.print(Text(f"{scores['empty']:,} of the texts by {name} are empty."))
     for name, signature in first["signatures"].items():
-        console.print(Text(f"{_ROWS.get(name, 'ROUGE')}: {signature}", style="dim"), soft_wrap=True)
+        console.print(Text(f"{score_name(name)}: {signature}", style="dim"), soft_wrap=True)
 
 
 def _with_interval(score: Mapping[str, float]) -> Any:

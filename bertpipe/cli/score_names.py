@@ -7,6 +7,7 @@ from typing import Final
 _NAMES: Final = {
     "bleu": "BLEU",
     "chrf": "chrF",
+    "rouge": "ROUGE",
     "rouge1": "ROUGE-1",
     "rouge2": "ROUGE-2",
     "rougeL": "ROUGE-L",
@@ -18,7 +19,9 @@ _NAMES: Final = {
     "f1": "F1",
     "mcc": "MCC",
     "ece": "ECE",
-    "exact_match": "exact match",
+    "exact_answerable": "exact, answerable",
+    "f1_answerable": "F1, answerable",
+    "exact_impossible": "exact, no answer",
 }
 
 
