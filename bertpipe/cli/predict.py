@@ -15,6 +15,7 @@ from bertpipe.cli.output import print_json
 from bertpipe.cli.prediction_text import show
 from bertpipe.errors import ArtefactError, ConfigError, InputError
 from bertpipe.pipeline.artefact import MANIFEST, Artefact
+from bertpipe.text.surrogates import encodable
 
 if TYPE_CHECKING:
     from bertpipe.models.predictions import Prediction
@@ -55,7 +56,7 @@ def predict(
     origin = file_name or "standard input"
     predictor = open_predictor(model)
     cut = 0
-    for group in windows(lines) if several else iter([[(0, str(text).strip())]]):
+    for group in windows(lines) if several else iter([[(0, encodable(str(text)).strip())]]):
         texts, pairs, error = _texts(predictor, group, origin, pair)
         began = time.perf_counter()
         found = list(predictor.predict(texts, pairs)) if texts else []
@@ -114,7 +115,7 @@ def _texts(
         raise ConfigError("the model is for single texts", hint="Leave out --pair.")
     for place, line in group:
         where: dict[str, Any] = {"path": origin, "line": place} if place else {}
-        first, second = line, (pair or "").strip()
+        first, second = line, encodable(pair or "").strip()
         if paired and place:
             parts = [part.strip() for part in line.split("\t")]
             if len(parts) != 2:

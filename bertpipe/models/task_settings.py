@@ -95,7 +95,8 @@ class TaskSettings:
         path = folder / SETTINGS
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**values | {"labels": tuple(values.get("labels", ()))})
+            labels = values.get("labels", [])
+            return cls(**values | {"labels": tuple(labels) if isinstance(labels, list) else labels})
         except (OSError, ValueError, TypeError, AttributeError, ArtefactError) as error:
             raise ArtefactError(f"{path} cannot be read", why=str(error)) from error
 

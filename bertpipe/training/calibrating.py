@@ -38,15 +38,14 @@ def _error(logits: np.ndarray, truth: np.ndarray) -> float:
     return expected_calibration_error(probabilities.max(1), probabilities.argmax(1) == truth)
 
 
-def best_threshold(logits: np.ndarray, truth: np.ndarray, temperature: float) -> float:
+def best_threshold(logits: np.ndarray, truth: np.ndarray) -> float:
     """The probability above which a label of several is best taken: for the highest F1 of all decisions.
 
     Args:
         logits: (N, C).
         truth: 0 and 1, (N, C).
-        temperature: Of the logits.
     """
-    probabilities = expit(logits / temperature)
+    probabilities = expit(logits)
     known = truth > 0
 
     def f1(threshold: float) -> float:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import log_expit, log_softmax
+from scipy.special import expit, log_expit, log_softmax
 from torch import Tensor
 from torch.nn import functional
 
 from bertpipe.models.text_classifier import TextClassifier
 from bertpipe.tasks.classification_scores import score_classes, score_label_sets
+from bertpipe.training.calibrating import best_threshold
 from bertpipe.training.dev_scored import DevScored
 from bertpipe.training.labelled_batches import LabelledBatch
 
@@ -52,16 +53,11 @@ class Classification(DevScored):
             return functional.binary_cross_entropy_with_logits(logits, batch.labels, pos_weight=self.weights)
         return functional.cross_entropy(logits, batch.labels, weight=self.weights)
 
-    def figures(self, outputs: Sequence[np.ndarray], cutoff: float = 0.0) -> dict[str, float]:
-        """Loss without weights, and the scores.
-
-        Args:
-            outputs: Logits (C,) of every text.
-            cutoff: The logit above which a label of several is taken.
-        """
+    def figures(self, outputs: Sequence[np.ndarray]) -> dict[str, float]:
+        """Loss without weights, and the scores; of several labels, those above the best threshold are taken."""
         logits = np.stack(outputs).astype(np.float64)  # (N, C)
         if self.multi_label:
-            found = score_label_sets(logits > cutoff, self.truth, self.labels)
+            found = score_label_sets(expit(logits) > best_threshold(logits, self.truth), self.truth, self.labels)
         else:
             found = score_classes(logits.argmax(1), self.truth, self.labels)
         scores = {name: score.value for name, score in found.scores.items()}

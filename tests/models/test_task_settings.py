@@ -20,6 +20,7 @@ def test_what_was_saved_is_loaded(tmp_path):
         ({"task": "guessing"}, "there is no task 'guessing'"),
         ({"labels": ["O", "O"]}, "a label is there twice"),
         ({"labels": [1]}, "labels"),
+        ({"labels": "ab"}, "labels = 'ab'"),
         ({"labels": []}, "no label for tagging"),
         ({"temperature": 0}, "temperature = 0"),
         ({"temperature": float("nan")}, "temperature = nan"),

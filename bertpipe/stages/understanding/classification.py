@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from bertpipe.stages.understanding.settings import (
     figures_of,
     learning_rate,
     note_cut,
+    note_left_out,
     require_examples,
     rounded,
     train_best,
@@ -106,8 +106,8 @@ def finetune_classification(run: StageRun) -> dict[str, Any]:
     scorer = module(1)
     logits = np.stack(dev_outputs(scorer, dev, training_device(config.accelerator)))
     calibration = calibrate(logits, truth)
-    threshold = best_threshold(logits, truth, calibration["temperature"]) if config.multi_label else 0.5
-    cutoff = calibration["temperature"] * math.log(threshold / (1 - threshold))
+    cooled = logits / calibration["temperature"]
+    threshold = best_threshold(cooled, truth) if config.multi_label else 0.5
     save_model(model, run.out)
     shutil.copyfile(base.file, run.out / base.file.name)
     TaskSettings(
@@ -120,7 +120,7 @@ def finetune_classification(run: StageRun) -> dict[str, Any]:
         threshold=threshold,
     ).save(run.out)
     counts = {"texts": len(learned), "dev_texts": len(measured), "labels": len(labels)}
-    return {**metrics, **figures_of(scorer.figures(list(logits), cutoff)), **rounded(calibration), **counts}
+    return {**metrics, **figures_of(scorer.figures(list(cooled))), **rounded(calibration), **counts}
 
 
 def read_texts(run: StageRun) -> tuple[list[LabelledText], list[LabelledText]]:
@@ -170,8 +170,10 @@ def _read(run: StageRun, written: str) -> list[LabelledText]:
         pair_field=config.pair_field,
         label_field=config.label_field,
         separator=config.label_separator if config.multi_label else "",
+        strict=config.strict,
     )
     found = list(reader)
+    note_left_out(run, reader.report)
     for text in found:
         if len(text.labels) > 1 and not config.multi_label:
             raise InputError(

@@ -19,6 +19,7 @@ from bertpipe.stages.understanding.settings import (
     figures_of,
     learning_rate,
     note_cut,
+    note_left_out,
     require_examples,
     train_best,
 )
@@ -133,8 +134,11 @@ def read_pairs(run: StageRun) -> tuple[list[ScoredPair], list[ScoredPair]]:
             text_field=config.text_field,
             pair_field=config.pair_field,
             score_field=config.score_field,
+            strict=config.strict,
         )
-        return list(reader)
+        found = list(reader)
+        note_left_out(run, reader.report)
+        return found
 
     learned = read(config.data)
     if config.dev:

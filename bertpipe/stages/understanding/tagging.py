@@ -34,7 +34,6 @@ class TaggingConfig(UnderstandingConfig):
         "", description="Column of the words, counted from 1, or field of a record; by default it is found."
     )
     tag_column: str = Field("", description="Column or field of the tags; by default the last column, or `tags`.")
-    strict: bool = Field(False, description="A tag that continues nothing is an error, and not mended.")
     scheme: Literal["iob2", "bioes"] = Field(
         "iob2", description="Tags that the model learns; files may be written in either, or in IOB1."
     )

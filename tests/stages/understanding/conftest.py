@@ -27,14 +27,7 @@ rows = 4
 steps = 4
 accelerator = "cpu"
 """
-FINETUNE = """
-[finetune]
-max_tokens = 48
-batch_tokens = 512
-lr = 0.003
-dropout = 0.1
-accelerator = "cpu"
-"""
+FINETUNE = {"max_tokens": 48, "batch_tokens": 512, "lr": 0.003, "dropout": 0.1, "accelerator": "cpu"}
 
 
 def table(name):
@@ -78,7 +71,7 @@ def similar():
 
 TASKS = {
     "classification": ("classification", reviews, {"epochs": 6.0}),
-    "multi_label": ("classification", topics, {"epochs": 12.0, "multi_label": True}),
+    "multi_label": ("classification", topics, {"epochs": 12.0, "multi_label": True, "lr": 0.001}),
     "pairs": ("classification", pairs, {"steps": 6, "pair_field": "pair"}),
     "tagging": ("tagging", names, {"epochs": 6.0, "stride": 8}),
     "similarity": ("similarity", similar, {"epochs": 4.0}),
@@ -103,7 +96,8 @@ def make(open_project):
         project = open_project(folder)
         write_jsonl(project.docs / "examples.jsonl", records())
         head = f'task = "{task}"\nname = "tiny"\n'
-        project.file.write_text(head + MODEL + FINETUNE + toml({"data": "docs/examples.jsonl", **settings}))
+        keys = {"data": "docs/examples.jsonl", **FINETUNE, **settings}
+        project.file.write_text(f"{head}{MODEL}\n[finetune]\n{toml(keys)}")
         return project
 
     return made
@@ -139,8 +133,8 @@ def from_model(open_project, tmp_path):
         task, records, settings = TASKS[name]
         project = open_project(tmp_path / "from model")
         write_jsonl(project.docs / "examples.jsonl", records())
-        keys = {"model": str(base), "data": "docs/examples.jsonl", **settings, "steps": 6} | more
-        project.file.write_text(f'task = "{task}"\nname = "tiny"\n' + FINETUNE + toml(keys))
+        keys = {"model": str(base), "data": "docs/examples.jsonl", **FINETUNE, **settings, "steps": 6} | more
+        project.file.write_text(f'task = "{task}"\nname = "tiny"\n\n[finetune]\n{toml(keys)}')
         return project
 
     return made

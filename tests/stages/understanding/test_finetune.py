@@ -193,14 +193,31 @@ def test_a_rare_label_is_learned_from_and_not_measured_with(classification, from
 def test_broken_records_are_told_with_file_and_line(classification, from_model):
     base = classification.runs / "pretrain"
     for line, words in (
-        ('{"text": "", "label": "good"}', "examples.jsonl:361"),
         ('{"text": "x"}', "examples.jsonl:361"),
+        ('{"text": "x", "label": ""}', "examples.jsonl:361"),
         ('{"text": "x", "label": ["good", "bad"]}', "examples.jsonl:361: the text has 2 labels"),
     ):
         assert words in broken(from_model, base, "classification", line)
     assert "examples.jsonl:321" in broken(from_model, base, "tagging", '{"tokens": ["a"], "tags": ["O", "O"]}')
     line = '{"text": "a", "pair": "b", "score": "high"}'
     assert "examples.jsonl:301" in broken(from_model, base, "similarity", line)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "place"),
+    [
+        ("classification", '{"text": " ", "label": "good"}', "examples.jsonl:361: the field 'text' is empty"),
+        ("tagging", '{"tokens": ["a"], "tags": ["I-person"]}', "examples.jsonl:321: the tag I-person"),
+        ("similarity", '{"text": "a", "pair": "", "score": 1}', "examples.jsonl:301: the field 'pair' is empty"),
+    ],
+)
+def test_what_can_be_left_out_is_counted_unless_strict(classification, from_model, name, line, place):
+    project = from_model(classification.runs / "pretrain", name, steps=2)
+    append(project, line)
+    done = project("run")
+    assert done.code == 0, done.err
+    assert place in done.err
+    assert place in project("run", "--set", "finetune.strict=true").error
 
 
 def test_impossible_settings(tagging, from_model):
