@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -129,7 +130,10 @@ def _svg(draw: Callable[[Any], None], width: float = WIDTH, height: float = HEIG
     from matplotlib.figure import Figure  # not pyplot, which keeps figures and looks for a display
 
     # Fixed ids and no date: the same figures give the same page.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "bertpipe", "font.size": 9}):
+    style = {"svg.fonttype": "none", "svg.hashsalt": "bertpipe", "font.size": 9}
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        # Its own fonts only measure the text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=(width, height), layout="constrained")
         draw(figure.add_subplot())
         text = io.StringIO()
