@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bertpipe.models.config import BertConfig
     from bertpipe.models.decoding import Decoding
     from bertpipe.models.generator import Generator
+    from bertpipe.models.predictor import Predictor
     from bertpipe.models.transformer import Transformer
     from bertpipe.models.transformer_config import TransformerConfig
     from bertpipe.retrieval.index import Index
@@ -29,6 +30,7 @@ __all__ = [
     "Decoding",
     "Generator",
     "Index",
+    "Predictor",
     "Tokenizer",
     "Transformer",
     "TransformerConfig",
@@ -42,6 +44,7 @@ _HOME = {
     "Decoding": "models.decoding",
     "Generator": "models.generator",
     "Index": "retrieval.index",
+    "Predictor": "models.predictor",
     "Tokenizer": "text.tokenizer",
     "Transformer": "models.transformer",
     "TransformerConfig": "models.transformer_config",

@@ -11,10 +11,11 @@ from typing import Any, Literal, Union, get_args, get_origin
 import numpy as np
 import pytest
 
+from bertpipe.models.decoding import USUAL
 from bertpipe.pipeline.pipeline import load_pipeline
 from bertpipe.pipeline.pipeline_file import FALLBACK, FILE_NAME, RETRIEVAL, TOP_LEVEL_KEYS, VARIABLE
 from bertpipe.pipeline.stage import NEUTRAL, Stage
-from bertpipe.stages import STAGES, TASKS, stages_of
+from bertpipe.stages import FROM_MODEL, STAGES, TASKS, stages_of
 from bertpipe.text.readers.source_files import RECORDS, WHOLE
 
 ROOT = Path(__file__).parents[1]
@@ -24,11 +25,11 @@ PIPELINES = sorted((ROOT / "pipelines").glob("*.toml"))
 WITH_KEYS = [stage for stage in STAGES if stage.config.model_fields]
 # The steps of the tasks that write, where they are others than those of retrieval.
 WRITING = {
-    name: {
-        task: stage for task, stages in TASKS.items() for stage in stages if stage.name == name and task != RETRIEVAL
-    }
+    name: {task: stage for task in USUAL for stage in TASKS[task] if stage.name == name}
     for name in ("pretrain", "finetune")
 }
+# The step finetune of the tasks that understand.
+READING = {task: TASKS[task][-1] for task in FROM_MODEL}
 VOCAB_SIZE = 8000
 MEND = "the keys have changed: run `python tests/test_docs.py`, which writes the tables anew"
 
@@ -39,8 +40,12 @@ def cells_of(stage: Stage) -> dict[str, list[str]]:
     for name, field in stage.config.model_fields.items():
         text = (field.description or "").replace("|", "\\|")
         neutral = " *Makes nothing stale.*" if NEUTRAL in field.metadata else ""
-        default = field.get_default(call_default_factory=True)
-        cells[name] = [kind_of(field.annotation), shown(default), f"{text}{neutral}"]
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        cells[name] = [
+            kind_of(field.annotation),
+            "required" if field.is_required() else shown(default),
+            f"{text}{neutral}",
+        ]
     return cells
 
 
@@ -70,6 +75,20 @@ def writing_table(name: str) -> str:
     same = [key for key, row in cells.items() if retrieval.get(key) == row]
     table = table_of({key: row for key, row in cells.items() if key not in same})
     return f"{table}\n\nAs in [{name}] of a search engine: {', '.join(f'`{key}`' for key in same)}."
+
+
+def reading_tables() -> dict[str, str]:
+    """Tables of the step finetune of the tasks that understand: what they share, and what each has of its own."""
+    cells = {task: cells_of(stage) for task, stage in READING.items()}
+    first, *others = cells.values()
+    shared = {key: row for key, row in first.items() if all(other.get(key) == row for other in others)}
+    retrieval = cells_of(next(stage for stage in STAGES if stage.name == "finetune"))
+    same = [key for key, row in shared.items() if retrieval.get(key) == row]
+    table = table_of({key: row for key, row in shared.items() if key not in same})
+    tables = {"understand": f"{table}\n\nAs in [finetune] of a search engine: {', '.join(f'`{key}`' for key in same)}."}
+    return tables | {
+        task: table_of({key: row for key, row in own.items() if key not in shared}) for task, own in cells.items()
+    }
 
 
 def kind_of(annotation: Any) -> str:
@@ -118,6 +137,7 @@ def rewrite() -> None:
     text = KEYS_FILE.read_text(encoding="utf-8")
     tables = {f"keys of {stage.name}": ("end of keys", keys_table(stage)) for stage in WITH_KEYS}
     tables |= {f"keys of {name} of tasks that write": ("end of keys", writing_table(name)) for name in WRITING}
+    tables |= {f"keys of finetune to {name}": ("end of keys", table) for name, table in reading_tables().items()}
     tables["presets"] = ("end of presets", presets_table())
     for begin, (end, table) in tables.items():
         block(text, begin, end)
@@ -141,8 +161,23 @@ def test_every_key_of_the_tasks_that_write_is_documented(name):
     assert written.splitlines() == writing_table(name).splitlines(), MEND
 
 
-def test_the_other_steps_of_the_tasks_that_write_are_those_of_retrieval():
+@pytest.mark.parametrize("name", ["understand", *READING])
+def test_every_key_of_the_tasks_that_understand_is_documented(name):
+    written = block(KEYS_FILE.read_text(encoding="utf-8"), f"keys of finetune to {name}", "end of keys")
+    assert written.splitlines() == reading_tables()[name].splitlines(), MEND
+
+
+def test_tasks_that_start_from_a_model_have_the_keys_of_those_that_do_not():
+    assert list(READING) == list(FROM_MODEL)
+    for task, (stage,) in FROM_MODEL.items():
+        assert (stage.config, stage.run) == (READING[task].config, READING[task].run)
+
+
+def test_the_other_steps_of_all_tasks_are_those_of_retrieval():
     """Or they would need tables too."""
+    assert set(TASKS) == {RETRIEVAL, *USUAL, *READING}
+    for task in READING:
+        assert TASKS[task][:-1] == STAGES[:4]
     for stages in TASKS.values():
         assert [stage for stage in stages if stage.name not in WRITING] == [
             stage for stage in STAGES if stage in stages and stage.name not in WRITING
@@ -156,7 +191,7 @@ def test_presets_are_documented():
 
 def test_no_step_is_documented_that_does_not_exist():
     text = KEYS_FILE.read_text(encoding="utf-8")
-    assert re.findall(r"(?m)^## \[(\w+)\]", text) == [*(stage.name for stage in WITH_KEYS), *WRITING]
+    assert re.findall(r"(?m)^## \[(\w+)\]", text) == [*(stage.name for stage in WITH_KEYS), *WRITING, "finetune"]
 
 
 def test_names_and_endings_are_documented():
@@ -216,7 +251,7 @@ def test_pipelines_load(path):
 @pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.name)
 def test_files_that_pipelines_name_exist(path):
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    for table, key in (("corpus", "path"), ("finetune", "pairs")):
+    for table, key in (("corpus", "path"), ("finetune", "pairs"), ("finetune", "data")):
         written = tables.get(table, {}).get(key)
         assert written is None or (path.parent / written).exists(), f"{table}.{key} = {written}"
 

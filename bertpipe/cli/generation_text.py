@@ -77,6 +77,11 @@ dropout = 0.3
 budget = {budget}
 {precision}"""
 
+_BUDGET: Final = """
+# Time to learn the language.
+budget = {budget}
+{precision}"""
+
 _PARALLEL: Final = """\
 # Two files: line by line a text, and what is to be written for it.
 reader = "parallel"
@@ -149,15 +154,16 @@ def generation_text(task: str, pairs: Pairs, target: Path, budget: float) -> str
             title=quoted(pairs.title_field),
         ),
         objective="bart" if pretraining else "none",
-        pretraining=f"\n# Time to learn the language.\nbudget = {quoted(format_duration(pretraining))}\n{_precision()}"
+        pretraining=_BUDGET.format(budget=quoted(format_duration(pretraining)), precision=precision_key())
         if pretraining
         else "",
         budget=quoted(format_duration(_FINETUNING_SHARE[task] * budget)),
-        precision=_precision(),
+        precision=precision_key(),
     )
 
 
-def _precision() -> str:
+def precision_key() -> str:
+    """The key ``precision``; a comment where this machine is slow in bfloat16."""
     mark = "" if _has_amx() else "# "
     return f'\n# Arithmetic: faster on GPUs, and on CPUs with AMX.\n{mark}precision = "bf16-mixed"\n'
 

@@ -9,9 +9,12 @@ import click
 
 from bertpipe.cli.imported_model import ImportedModel
 from bertpipe.cli.pipeline_text import content_of, pipeline_text, run_command
+from bertpipe.cli.understanding_text import TASKS as UNDERSTANDING
+from bertpipe.cli.understanding_text import Labelled, guess_fields, understanding_text
 from bertpipe.duration import parse_duration
 from bertpipe.errors import ConfigError, InputError
 from bertpipe.models.decoding import DIALOGUE, USUAL
+from bertpipe.models.task_settings import SIMILARITY, TAGGING
 from bertpipe.pipeline.pipeline_file import FILE_NAME, RETRIEVAL
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ Examples:
   bertpipe init notes --model models/minilm
   bertpipe init train.en --targets train.de --task translation --budget 1h
   bertpipe init papers.jsonl --task summarization --title-field abstract
+  bertpipe init reviews.csv --task classification --model models/minilm
+  bertpipe init names.conll --task tagging --corpus articles
 """
 )
 @click.argument("folder")
@@ -49,14 +54,17 @@ Examples:
 @click.option(
     "--task",
     metavar="WORD",
-    type=click.Choice([RETRIEVAL, *USUAL]),
+    type=click.Choice([RETRIEVAL, *USUAL, *UNDERSTANDING]),
     default=RETRIEVAL,
     show_default=True,
-    help=f"What to learn: {RETRIEVAL} (a search engine), {', '.join(USUAL)}.",
+    help=f"What to learn: {RETRIEVAL} (a search engine), {', '.join([*USUAL, *UNDERSTANDING])}.",
 )
 @click.option("--targets", metavar="FILE", help="Translations or summaries of FOLDER's lines, line for line.")
-@click.option("--text-field", metavar="NAME", help="Field of a record with the text to translate or summarize.")
+@click.option("--text-field", metavar="NAME", help="Field of a record with the text.")
 @click.option("--title-field", metavar="NAME", help="Field of a record with the translation or summary.")
+@click.option("--label-field", metavar="NAME", help="Field of a record with the label or score.")
+@click.option("--pair-field", metavar="NAME", help="Field of a record with the second text of a pair.")
+@click.option("--corpus", metavar="FOLDER", help="Text to learn the language from, without --model.")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 def init(
     folder: str,
@@ -67,6 +75,9 @@ def init(
     targets: str | None,
     text_field: str | None,
     title_field: str | None,
+    label_field: str | None,
+    pair_field: str | None,
+    corpus: str | None,
     force: bool,
 ) -> None:
     """Write a commented pipeline file for FOLDER, a folder or a file of text.
@@ -76,9 +87,19 @@ def init(
     source, target = Path(folder).expanduser(), Path(out).expanduser()
     if target.exists() and not force:
         raise ConfigError(f"{target} is there already", hint="--force overwrites it, --out FILE writes another")
+    if task in UNDERSTANDING:
+        if targets or title_field:
+            raise ConfigError(
+                "--targets and --title-field are for tasks that write", hint="Name labels with --label-field"
+            )
+        fields = Labelled(source, text_field or "", pair_field or "", label_field or "")
+        _write_understanding(task, fields, target, budget, model, corpus)
+        return
+    if label_field or pair_field or corpus:
+        raise ConfigError(f"--label-field, --pair-field and --corpus are for --task {', '.join(UNDERSTANDING)}")
     if task != RETRIEVAL:
         if model:
-            raise ConfigError(f"--model is for {RETRIEVAL}", hint="Leave it out, or set pretrain.imported in the file")
+            raise ConfigError(f"--model is not for {task}", hint="Leave it out, or set pretrain.imported in the file")
         _write_generation(task, source, target, budget, targets, text_field, title_field)
         return
     if targets or text_field or title_field:
@@ -130,6 +151,42 @@ def _write_generation(
             )
     pairs = Pairs(source, Path(targets).expanduser() if targets else None, text, title)
     _write(generation_text(task, pairs, target, budget), target)
+    click.echo(f"wrote {target} for {source}: {task}")
+    click.echo(f"next: {run_command(target)}", err=True)
+
+
+def _write_understanding(
+    task: str, given: Labelled, target: Path, budget: float, model: str | None, corpus: str | None
+) -> None:
+    """The pipeline file of a task that understands."""
+    source = given.source
+    if model and corpus:
+        raise ConfigError("--model and --corpus are both given", hint="A model has learned its language already")
+    start, text = (Path(path).expanduser() if path else None for path in (model, corpus))
+    for path in (source, *([text] if text else [])):
+        if not path.exists():
+            raise InputError("there is no such file", path=path)
+    if start is not None and not (start / "model.safetensors").is_file():
+        raise ConfigError(f"{start} holds no model", hint="Read one with `bertpipe import`")
+    found = given
+    if task == TAGGING:
+        if start is None and text is None:
+            raise ConfigError(
+                "it does not show what to learn the language from",
+                hint="Name a model with --model, or text with --corpus",
+            )
+    else:
+        seen = inspect(source)
+        found = guess_fields(task, source, seen.fields, given)
+        if not found.text_field or not found.label_field or (task == SIMILARITY and not found.pair_field):
+            raise InputError(
+                "it does not show which fields hold the text and what is to be learned",
+                path=source,
+                why=f"the fields are {', '.join(seen.fields)}" if seen.fields else "there are no records",
+                hint="Name them with --text-field, --label-field and --pair-field.",
+            )
+        text = text or (None if start else source)
+    _write(understanding_text(task, found, target, budget, start, text), target)
     click.echo(f"wrote {target} for {source}: {task}")
     click.echo(f"next: {run_command(target)}", err=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from bertpipe.cli.output import print_json
 from bertpipe.cli.prediction_text import show
 from bertpipe.errors import ArtefactError, ConfigError, InputError
 from bertpipe.pipeline.artefact import MANIFEST, Artefact
+from bertpipe.text.surrogates import encodable
 
 if TYPE_CHECKING:
     from bertpipe.models.predictions import Prediction
@@ -36,7 +36,9 @@ Examples:
 @click.argument("text", required=False)
 @click.option("--pair", metavar="TEXT", help="The second text, for a model that reads pairs.")
 @click.option("--file", "file_name", metavar="FILE", help="Read texts from a file, one a line.")
-@click.option("--top", metavar="N", type=click.IntRange(1), help="Show the N likeliest labels.  [default: 5, --json: all]")
+@click.option(
+    "--top", metavar="N", type=click.IntRange(1), help="Show the N likeliest labels.  [default: 5, --json: all]"
+)
 def predict(
     model: str, text: str | None, pair: str | None, file_name: str | None, top: int | None, as_json: bool
 ) -> None:
@@ -54,7 +56,7 @@ def predict(
     origin = file_name or "standard input"
     predictor = open_predictor(model)
     cut = 0
-    for group in windows(lines) if several else iter([[(0, str(text).strip())]]):
+    for group in windows(lines) if several else iter([[(0, encodable(str(text)).strip())]]):
         texts, pairs, error = _texts(predictor, group, origin, pair)
         began = time.perf_counter()
         found = list(predictor.predict(texts, pairs)) if texts else []
@@ -113,7 +115,7 @@ def _texts(
         raise ConfigError("the model is for single texts", hint="Leave out --pair.")
     for place, line in group:
         where: dict[str, Any] = {"path": origin, "line": place} if place else {}
-        first, second = line, (pair or "").strip()
+        first, second = line, encodable(pair or "").strip()
         if paired and place:
             parts = [part.strip() for part in line.split("\t")]
             if len(parts) != 2:

@@ -36,7 +36,7 @@ def show(prediction: Prediction, *, top: int | None, one_line: bool) -> None:
         tail = f"  {_short(prediction.text)} | {_short(prediction.pair)}" if one_line else ""
         console.print(f"{prediction.score:.3f}", f"cosine {prediction.cosine:.3f}{tail}", sep="  ", markup=False)
     elif one_line:
-        chosen = [one for one in prediction.probabilities[: top or len(prediction.labels)]]
+        chosen = prediction.probabilities[: top or len(prediction.labels)]
         words = ", ".join(f"{plain(one.label)} {one.probability:.3f}" for one in chosen) or "-"
         pair = "" if prediction.pair is None else f" | {_short(prediction.pair)}"
         console.print(f"{words}  {_short(prediction.text)}{pair}", markup=False)

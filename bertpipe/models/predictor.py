@@ -17,7 +17,7 @@ from bertpipe.models.predictions import Classified, Compared, Entity, LabelProba
 from bertpipe.models.task_settings import CLASSIFICATION, SIMILARITY, TAGGING, TaskSettings
 from bertpipe.models.text_classifier import TextClassifier
 from bertpipe.models.token_tagger import TokenTagger
-from bertpipe.tasks.tagging_scheme import TaggingScheme
+from bertpipe.tasks.tagging_scheme import TaggingScheme, spans_of
 from bertpipe.text.sequences import labelled_sequence, padded, query_sequence
 from bertpipe.text.tagger_sequences import tagger_sequences, unit_scores
 from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
@@ -145,7 +145,7 @@ class Predictor:
             )
 
     def _tag(self, texts: Sequence[str]) -> Iterator[Tagged]:
-        scheme = TaggingScheme(self.settings.labels)
+        scheme = TaggingScheme("bioes" if self.settings.scheme == "bioes" else "iob2", self.settings.labels)
         words = [find_words(text) for text in texts]
         sentences = [
             units_of([text[start:end] for start, end in spans], self.tokenizer)
@@ -156,10 +156,10 @@ class Predictor:
             places = _places(spans)
             tags = scheme.decode(log_probabilities)
             entities = []
-            for label, first, last in scheme.spans(tags):
-                start, end = places[units[first].start], places[units[last].end - 1] + 1
-                sure = log_probabilities[np.arange(first, last + 1), tags[first : last + 1]].min()
-                entities.append(Entity(label, text[start:end], start, end, float(np.exp(sure))))
+            for first, stop, kind in spans_of([scheme.labels[tag] for tag in tags]):
+                start, end = places[units[first].start], places[units[stop - 1].end - 1] + 1
+                sure = log_probabilities[np.arange(first, stop), tags[first:stop]].min()
+                entities.append(Entity(kind, text[start:end], start, end, float(np.exp(sure))))
             yield Tagged(text, tuple(entities))
 
     def _compare(self, texts: Sequence[str], pairs: Sequence[str]) -> Iterator[Compared]:

@@ -31,7 +31,7 @@ class TaskSettings:
         labels: Names of the classes, or of the tags, in the order of the logits.
         multi_label: A text may have any number of the labels.
         paired: It reads two texts at once.
-        scheme: How tags mark spans: "IOB2" or "BIOES"; empty without tags.
+        scheme: How tags mark spans: "iob2" or "bioes"; empty without tags.
         stride: Tokens that two windows of a long text share.
         temperature: Logits are divided by it before they become probabilities.
         threshold: What a probability, or a score, must exceed to count: a label's of several, an answer's over none.
@@ -95,7 +95,8 @@ class TaskSettings:
         path = folder / SETTINGS
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**values | {"labels": tuple(values.get("labels", ()))})
+            labels = values.get("labels", [])
+            return cls(**values | {"labels": tuple(labels) if isinstance(labels, list) else labels})
         except (OSError, ValueError, TypeError, AttributeError, ArtefactError) as error:
             raise ArtefactError(f"{path} cannot be read", why=str(error)) from error
 

@@ -134,7 +134,7 @@ def digest_of(paths: list[Path]) -> str:
     for path in paths:
         try:
             with path.open("rb") as file:
-                whole.update(hashlib.filedigest_of(file, "sha256").digest())
+                whole.update(hashlib.file_digest(file, "sha256").digest())
         except OSError as error:
             raise InputError(
                 "cannot be read", path=path, why=error.strerror or str(error), hint="Import it with `bertpipe import`."

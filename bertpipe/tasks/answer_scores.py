@@ -122,9 +122,9 @@ def answer_values(predictions: Sequence[str], answers: Sequence[Sequence[str]], 
       over bags of words.
     - ``"squad2"``: Rajpurkar, Jia and Liang 2018. The same, but answers of which nothing is left do not count; a
       question without any is answered right by a prediction of which nothing is left.
-    - ``"cmrc"``: Cui et al. 2019, and its published program. Small letters, without punctuation; F1 over the longest run
-      of tokens in common (`mixed_tokens`), which are characters in Chinese. A question without answers, which CMRC 2018
-      does not have, is answered right by a prediction of which nothing is left.
+    - ``"cmrc"``: Cui et al. 2019, and its published program. Small letters, without punctuation; F1 over the longest
+      run of tokens in common (`mixed_tokens`), which are characters in Chinese. A question without answers, which CMRC
+      2018 does not have, is answered right by a prediction of which nothing is left.
 
     Args:
         predictions: N texts.

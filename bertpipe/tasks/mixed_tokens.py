@@ -24,9 +24,9 @@ def mixed_tokens(text: str) -> list[str]:
     """The tokens of a text that may be Chinese: ideographs one by one, what is between them as English words.
 
     CMRC 2018's own program leaves the English to NLTK's word tokenizer, after the Penn Treebank. Here it is taken apart
-    by the same conventions: most marks by themselves, a comma or a full stop inside a number or a word with it, a clitic
-    (``'s``, ``n't``) from its word. Two things are simpler. NLTK also splits slang such as "gonna", and tells opening
-    from closing quotation marks.
+    by the same conventions: most marks by themselves, a comma or a full stop inside a number or a word with it, a
+    clitic (``'s``, ``n't``) from its word. Two things are simpler. NLTK also splits slang such as "gonna", and tells
+    opening from closing quotation marks.
 
     Args:
         text: Any text; punctuation and capital letters do not count.

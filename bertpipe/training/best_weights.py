@@ -51,8 +51,14 @@ class BestWeights:
         partial.replace(self.folder / FILE)
 
     def is_over(self, curve: Sequence[dict[str, float]]) -> bool:
-        """Whether so many legs were no better that training should stop."""
-        return self.patience is not None and bool(curve) and len(curve) - 1 - self._best(curve) >= self.patience
+        """Whether so many legs were no better that training should stop.
+
+        As long as nothing is right at all, learning has not begun, and there is something to hope for.
+        """
+        if self.patience is None or not curve:
+            return False
+        best = self._best(curve)
+        return curve[best][self.metric] > 0 and len(curve) - 1 - best >= self.patience
 
     @torch.no_grad()
     def load(self, module: nn.Module) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
-from scipy.special import log_expit, log_softmax
+from scipy.special import expit, log_expit, log_softmax
 from torch import Tensor
 from torch.nn import functional
 
 from bertpipe.models.text_classifier import TextClassifier
+from bertpipe.tasks.classification_scores import score_classes, score_label_sets
+from bertpipe.training.calibrating import best_threshold
 from bertpipe.training.dev_scored import DevScored
 from bertpipe.training.labelled_batches import LabelledBatch
 
@@ -22,6 +23,7 @@ class Classification(DevScored):
 
     Args:
         model: The classifier.
+        labels: Their names, C.
         truth: Labels of the dev set: int (N,), or 0 and 1 (N, C) where a text may have several.
         multi_label: A text may have any number of labels.
         weights: Float (C,), how much a label counts; None: all alike.
@@ -34,13 +36,14 @@ class Classification(DevScored):
         self,
         model: TextClassifier,
         *,
+        labels: Sequence[str],
         truth: np.ndarray,
         multi_label: bool,
         weights: Tensor | None,
         **recipe: Any,
     ) -> None:
         super().__init__(model, dev_size=len(truth), **recipe)
-        self.truth, self.multi_label = truth, multi_label
+        self.labels, self.truth, self.multi_label = labels, truth, multi_label
         self.register_buffer("weights", weights, persistent=False)
 
     def loss(self, batch: LabelledBatch) -> Tensor:
@@ -51,9 +54,14 @@ class Classification(DevScored):
         return functional.cross_entropy(logits, batch.labels, weight=self.weights)
 
     def figures(self, outputs: Sequence[np.ndarray]) -> dict[str, float]:
-        """Loss without weights, and the scores."""
+        """Loss without weights, and the scores; of several labels, those above the best threshold are taken."""
         logits = np.stack(outputs).astype(np.float64)  # (N, C)
-        return {"loss": negative_log_likelihood(logits, self.truth), "accuracy": float((logits.argmax(1) == self.truth).mean())}
+        if self.multi_label:
+            found = score_label_sets(expit(logits) > best_threshold(logits, self.truth), self.truth, self.labels)
+        else:
+            found = score_classes(logits.argmax(1), self.truth, self.labels)
+        scores = {name: score.value for name, score in found.scores.items()}
+        return {"loss": negative_log_likelihood(logits, self.truth), **scores}
 
 
 def negative_log_likelihood(logits: np.ndarray, truth: np.ndarray) -> float:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bertpipe.models.encoder import TextEncoder
-from bertpipe.tasks.correlation import pearson, spearman
+from bertpipe.tasks.correlation import score_similarities
 from bertpipe.training.dev_scored import DevScored
 from bertpipe.training.labelled_batches import LabelledBatch
 
@@ -33,9 +33,7 @@ class Similarity(DevScored):
         **recipe: As for `DevScored`.
     """
 
-    def __init__(
-        self, model: TextEncoder, *, truth: np.ndarray, loss: Loss, pad_id: int, **recipe: Any
-    ) -> None:
+    def __init__(self, model: TextEncoder, *, truth: np.ndarray, loss: Loss, pad_id: int, **recipe: Any) -> None:
         super().__init__(model, dev_size=len(truth), **recipe)
         self.truth, self.kind, self.pad_id = truth, loss, pad_id
 
@@ -55,10 +53,8 @@ class Similarity(DevScored):
 
     def figures(self, outputs: Sequence[np.ndarray]) -> dict[str, float]:
         """Correlations with the scores."""
-        cosines = np.array(outputs, dtype=np.float64)
-        if np.ptp(cosines) == 0:  # no order at all
-            return {"spearman": 0.0, "pearson": 0.0}
-        return {"spearman": spearman(cosines, self.truth), "pearson": pearson(cosines, self.truth)}
+        scores = score_similarities(np.array(outputs, dtype=np.float64), self.truth).scores
+        return {name: score.value for name, score in scores.items()}
 
     def _segment(self, batch: LabelledBatch, segment: int) -> tuple[Tensor, Tensor]:
         """One text of every pair, (B, T), and where it is not padding."""

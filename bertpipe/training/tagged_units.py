@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import log_softmax
 
+from bertpipe.tasks.entity_scores import score_entities
+from bertpipe.tasks.tagging_scheme import TaggingScheme
 from bertpipe.text.tagger_sequences import TaggerSequence, tagger_sequences, unit_scores, unit_tags, word_tags
 from bertpipe.text.tokenizer import Tokenizer
 from bertpipe.text.words import units_of
@@ -20,8 +22,7 @@ class TaggedUnits:
         sentences: Words.
         tags: IOB2, one a word.
         tokenizer: The model's.
-        labels: Tags of the model, L.
-        scheme: "IOB2" or "BIOES": how those mark spans.
+        scheme: The model's tags, L.
         max_tokens: Longest sequence.
         stride: Pieces that neighbouring windows share.
 
@@ -36,20 +37,19 @@ class TaggedUnits:
         sentences: Sequence[Sequence[str]],
         tags: Sequence[Sequence[str]],
         tokenizer: Tokenizer,
-        labels: Sequence[str],
+        scheme: TaggingScheme,
         *,
-        scheme: str,
         max_tokens: int,
         stride: int,
     ) -> None:
-        self.sentences, self.tags, self.labels, self.scheme = sentences, tags, labels, scheme
+        self.sentences, self.tags, self.scheme = sentences, tags, scheme
         self._units = [units_of(words, tokenizer) for words in sentences]
         self.sequences: list[LabelledSequence] = []
         self._windows: list[list[TaggerSequence]] = []
         self._truth: list[np.ndarray] = []
-        number = {label: place for place, label in enumerate(labels)}
+        number = {label: place for place, label in enumerate(scheme.labels)}
         for words, one, units in zip(sentences, tags, self._units, strict=True):
-            known = [number[tag] for tag in in_scheme(unit_tags(units, one, words), scheme)]
+            known = [number[tag] for tag in scheme.from_iob2(unit_tags(units, one, words))]
             self._truth.append(np.array(known))
             windows = tagger_sequences(units, max_tokens, stride, tokenizer.special)
             self._windows.append(windows)
@@ -67,11 +67,12 @@ class TaggedUnits:
         """
         tags = []
         for units, words, logits in zip(self._units, self.sentences, self._logits(outputs), strict=True):
-            decoded = self._scheme.decode(log_softmax(logits.astype(np.float64), axis=1))
-            tags.append(word_tags(units, self._scheme.in_iob2(decoded), words))
-        return entity_figures(self.tags, tags)
+            decoded = [self.scheme.labels[label] for label in self.scheme.decode(log_softmax(logits, axis=1))]
+            tags.append(word_tags(units, self.scheme.to_iob2(decoded), words))
+        scores = score_entities(tags, self.tags).scores
+        return {name: scores[name].value for name in ("f1", "precision", "recall", "macro_f1")}
 
-    def calibration(self, outputs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def logits_and_truth(self, outputs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Logits (N, L) and tags (N,) of all units, to find a temperature with."""
         return np.concatenate(self._logits(outputs)), np.concatenate(self._truth)
 

@@ -5,7 +5,7 @@ import pytest
 from bertpipe.errors import ArtefactError
 from bertpipe.models.task_settings import CLASSIFICATION, SETTINGS, SIMILARITY, TAGGING, TaskSettings
 
-WHOLE = TaskSettings(TAGGING, 128, ("O", "B-人名", "I-人名"), scheme="IOB2", stride=32, temperature=1.5)
+WHOLE = TaskSettings(TAGGING, 128, ("O", "B-人名", "I-人名"), scheme="iob2", stride=32, temperature=1.5)
 
 
 def test_what_was_saved_is_loaded(tmp_path):
@@ -20,6 +20,7 @@ def test_what_was_saved_is_loaded(tmp_path):
         ({"task": "guessing"}, "there is no task 'guessing'"),
         ({"labels": ["O", "O"]}, "a label is there twice"),
         ({"labels": [1]}, "labels"),
+        ({"labels": "ab"}, "labels = 'ab'"),
         ({"labels": []}, "no label for tagging"),
         ({"temperature": 0}, "temperature = 0"),
         ({"temperature": float("nan")}, "temperature = nan"),

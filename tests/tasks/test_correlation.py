@@ -27,7 +27,7 @@ def test_scipy_agrees(scale):
     for _ in range(20):
         gold = generator.integers(0, 6, 50).astype(float)  # many ties
         ours = (gold + generator.normal(size=50)).round(int(generator.integers(0, 3)))
-        found = score_similarities(ours * scale, gold)
+        found = score_similarities(ours * scale, gold, resamples=0)
         assert found.scores["pearson"].value == pytest.approx(stats.pearsonr(ours, gold).statistic, abs=1e-12)
         assert found.scores["spearman"].value == pytest.approx(stats.spearmanr(ours, gold).statistic, abs=1e-12)
 

@@ -189,6 +189,11 @@ def test_training_stops_when_there_is_nothing_better(store, tmp_path):
     assert train_scored(RISING_AND_FALLING, store, tmp_path, patience=2) == (weight, steps)
 
 
+def test_nothing_right_yet_is_no_reason_to_stop(store, tmp_path):
+    weight, steps = train_scored([0.0, 0.0, 0.0, 0.0, 0.1, 0.2], store, tmp_path, patience=2)
+    assert (weight, steps[-1]) == (pytest.approx(30.0), 30)
+
+
 @pytest.mark.parametrize("killed_at", [3, 12, 18])
 def test_a_killed_run_stops_where_it_would_have(store, tmp_path, killed_at):
     with pytest.raises(Killed):

@@ -16,9 +16,12 @@ from bertpipe.stages.understanding.settings import (
     UnderstandingConfig,
     check_length,
     data_source,
+    figures_of,
     learning_rate,
     note_cut,
+    note_left_out,
     require_examples,
+    rounded,
     train_best,
 )
 
@@ -53,7 +56,8 @@ def finetune_classification(run: StageRun) -> dict[str, Any]:
     from bertpipe.models.text_classifier import TextClassifier
     from bertpipe.stages.understanding.base_model import open_base_model
     from bertpipe.training.budget import training_device
-    from bertpipe.training.classification import Classification, class_weights
+    from bertpipe.training.calibrating import best_threshold, calibrate
+    from bertpipe.training.classification import Classification, balanced_weights
     from bertpipe.training.dev_scored import dev_outputs
     from bertpipe.training.labelled_batches import LabelledBatches
     from bertpipe.training.layer_rates import freeze, layer_scales
@@ -74,7 +78,7 @@ def finetune_classification(run: StageRun) -> dict[str, Any]:
     torch.manual_seed(config.seed)
     freeze(base.bert, config.freeze)
     model = TextClassifier(base.bert, len(labels))
-    weights = class_weights([text.labels for text in learned], labels, multi_label=config.multi_label)
+    weights = balanced_weights([text.labels for text in learned], labels, multi_label=config.multi_label)
     pad_id = base.tokenizer.pad_id
     batches = LabelledBatches(sequences, batch_tokens=config.batch_tokens, pad_id=pad_id, seed=config.seed)
     dev = LabelledBatches(dev_sequences, batch_tokens=4 * config.batch_tokens, pad_id=pad_id, seed=config.seed)
@@ -83,22 +87,27 @@ def finetune_classification(run: StageRun) -> dict[str, Any]:
     def module(steps: int) -> Classification:
         return Classification(
             model,
-            truth=truth,
             labels=labels,
+            truth=truth,
             multi_label=config.multi_label,
             weights=torch.from_numpy(weights) if config.class_weights == "balanced" else None,
             lr=learning_rate(config, base.imported),
             weight_decay=config.weight_decay,
             warmup=config.warmup,
             steps=steps,
-            layer_scales={"head.": config.head_lr_scale, **layer_scales(base.bert.config.layers, config.layer_decay, "bert.")},
+            layer_scales={
+                "head.": config.head_lr_scale,
+                **layer_scales(base.bert.config.layers, config.layer_decay, "bert."),
+            },
         )
 
     best = "micro_f1" if config.multi_label else "accuracy"
     metrics = train_best(run, module, batches, dev, best=best, label="learning to classify")
     scorer = module(1)
     logits = np.stack(dev_outputs(scorer, dev, training_device(config.accelerator)))
-    calibration = scorer.calibrate(logits)
+    calibration = calibrate(logits, truth)
+    cooled = logits / calibration["temperature"]
+    threshold = best_threshold(cooled, truth) if config.multi_label else 0.5
     save_model(model, run.out)
     shutil.copyfile(base.file, run.out / base.file.name)
     TaskSettings(
@@ -108,10 +117,10 @@ def finetune_classification(run: StageRun) -> dict[str, Any]:
         multi_label=config.multi_label,
         paired=bool(config.pair_field),
         temperature=calibration["temperature"],
-        threshold=calibration.get("threshold", 0.5),
+        threshold=threshold,
     ).save(run.out)
     counts = {"texts": len(learned), "dev_texts": len(measured), "labels": len(labels)}
-    return {**metrics, **scorer.dev_metrics(logits), **calibration, **counts}
+    return {**metrics, **figures_of(scorer.figures(list(cooled))), **rounded(calibration), **counts}
 
 
 def read_texts(run: StageRun) -> tuple[list[LabelledText], list[LabelledText]]:
@@ -161,8 +170,10 @@ def _read(run: StageRun, written: str) -> list[LabelledText]:
         pair_field=config.pair_field,
         label_field=config.label_field,
         separator=config.label_separator if config.multi_label else "",
+        strict=config.strict,
     )
     found = list(reader)
+    note_left_out(run, reader.report)
     for text in found:
         if len(text.labels) > 1 and not config.multi_label:
             raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from bertpipe.pipeline.stage import StageRun, resolve_path
 from bertpipe.stages.training import TrainingConfig, train
 
 if TYPE_CHECKING:
+    from bertpipe.text.readers.report import ReadReport
     from bertpipe.training.dev_scored import DevScored
     from bertpipe.training.labelled_batches import LabelledBatches
 
@@ -32,6 +34,9 @@ class UnderstandingConfig(TrainingConfig):
     dev: str = Field("", description="File to measure with while learning; by default a share of data.")
     dev_share: float = Field(
         0.1, gt=0, lt=1, description="Share of data that is measured with, if there is no dev, chosen by hashes of ids."
+    )
+    strict: bool = Field(
+        False, description="An empty text, or a tag that continues nothing, is an error, not left out or mended."
     )
     max_tokens: int = Field(128, ge=8, description="Tokens that the model reads at once.")
     epochs: float = Field(4.0, gt=0, description="How often all of data is seen, if no steps, tokens or budget say so.")
@@ -122,11 +127,29 @@ def require_examples(count: int, what: str, path: Path) -> None:
         raise InputError(f"there is nothing to {what}", path=path, hint="Add examples, or name another file.")
 
 
+def note_left_out(run: StageRun, report: ReadReport) -> None:
+    """Tells how many records a reader has left out."""
+    if report.skipped:
+        run.progress.note(f"{report.skipped:,} records are left out; the first: {report.problems[0]}")
+
+
 def note_cut(run: StageRun, cut: int, count: int) -> None:
     """Tells how many texts are longer than what the model reads, if they are more than a few."""
     if cut > MANY_CUT * count:
         limit = run.config.max_tokens
         run.progress.note(f"{cut:,} of {count:,} texts are cut at {limit} tokens (finetune.max_tokens)")
+
+
+def figures_of(figures: Mapping[str, float]) -> dict[str, float]:
+    """Figures of the dev set under the names that they have in metrics."""
+    from bertpipe.training.dev_scored import OUTPUT
+
+    return rounded({f"{OUTPUT}{name}": value for name, value in figures.items()})
+
+
+def rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    """Figures with as many digits as they are worth."""
+    return {name: round(float(value), 4) for name, value in figures.items()}
 
 
 def train_best(

@@ -16,8 +16,10 @@ from bertpipe.stages.understanding.settings import (
     UnderstandingConfig,
     check_length,
     data_source,
+    figures_of,
     learning_rate,
     note_cut,
+    note_left_out,
     require_examples,
     train_best,
 )
@@ -112,7 +114,7 @@ def finetune_similarity(run: StageRun) -> dict[str, Any]:
         highest=highest,
     ).save(run.out)
     counts = {"pairs": len(learned), "dev_pairs": len(measured)}
-    return {**metrics, **counts}
+    return {**metrics, **figures_of(scorer.figures(list(cosines))), **counts}
 
 
 def read_pairs(run: StageRun) -> tuple[list[ScoredPair], list[ScoredPair]]:
@@ -127,7 +129,16 @@ def read_pairs(run: StageRun) -> tuple[list[ScoredPair], list[ScoredPair]]:
     config: SimilarityConfig = run.config
 
     def read(written: str) -> list[ScoredPair]:
-        return list(ScoredPairReader(run.path(written), config.text_field, config.pair_field, config.score_field))
+        reader = ScoredPairReader(
+            run.path(written),
+            text_field=config.text_field,
+            pair_field=config.pair_field,
+            score_field=config.score_field,
+            strict=config.strict,
+        )
+        found = list(reader)
+        note_left_out(run, reader.report)
+        return found
 
     learned = read(config.data)
     if config.dev:

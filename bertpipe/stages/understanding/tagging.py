@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -17,8 +16,10 @@ from bertpipe.stages.understanding.settings import (
     UnderstandingConfig,
     check_length,
     data_source,
+    figures_of,
     learning_rate,
     require_examples,
+    rounded,
     train_best,
 )
 
@@ -33,9 +34,8 @@ class TaggingConfig(UnderstandingConfig):
         "", description="Column of the words, counted from 1, or field of a record; by default it is found."
     )
     tag_column: str = Field("", description="Column or field of the tags; by default the last column, or `tags`.")
-    strict: bool = Field(False, description="A tag that continues nothing is an error, and not mended.")
-    scheme: Literal["IOB2", "BIOES"] = Field(
-        "IOB2", description="Tags that the model learns; files may be written in either, or in IOB1."
+    scheme: Literal["iob2", "bioes"] = Field(
+        "iob2", description="Tags that the model learns; files may be written in either, or in IOB1."
     )
     stride: int = Field(32, ge=0, description="Tokens that two windows of a long sentence share.")
     epochs: float = Field(
@@ -52,7 +52,9 @@ def finetune_tagging(run: StageRun) -> dict[str, Any]:
     from bertpipe.models.task_settings import TaskSettings
     from bertpipe.models.token_tagger import TokenTagger
     from bertpipe.stages.understanding.base_model import open_base_model
+    from bertpipe.tasks.tagging_scheme import TaggingScheme
     from bertpipe.training.budget import training_device
+    from bertpipe.training.calibrating import calibrate
     from bertpipe.training.dev_scored import dev_outputs
     from bertpipe.training.labelled_batches import LabelledBatches
     from bertpipe.training.layer_rates import freeze, layer_scales
@@ -67,11 +69,8 @@ def finetune_tagging(run: StageRun) -> dict[str, Any]:
     learned, measured = read_sentences(run)
     types = sorted({tag[2:] for sentence in learned for tag in sentence.tags if tag != "O"})
     if not types:
-        raise InputError(
-            "there is nothing to tag", path=run.path(config.data), why="every word of it has the tag 'O'"
-        )
-    marks = "BI" if config.scheme == "IOB2" else "BIES"
-    labels = ("O", *(f"{mark}-{kind}" for kind in types for mark in marks))
+        raise InputError("there is nothing to tag", path=run.path(config.data), why="every word of it has the tag 'O'")
+    scheme = TaggingScheme.for_types(config.scheme, types)
     base = open_base_model(run)
     check_length(config, base.bert.config.max_length, imported=base.imported)
 
@@ -80,8 +79,7 @@ def finetune_tagging(run: StageRun) -> dict[str, Any]:
             [sentence.words for sentence in sentences],
             [sentence.tags for sentence in sentences],
             base.tokenizer,
-            labels,
-            scheme=config.scheme,
+            scheme,
             max_tokens=config.max_tokens,
             stride=config.stride,
         )
@@ -90,7 +88,7 @@ def finetune_tagging(run: StageRun) -> dict[str, Any]:
     _note_windows(run, train_units)
     torch.manual_seed(config.seed)
     freeze(base.bert, config.freeze)
-    model = TokenTagger(base.bert, len(labels))
+    model = TokenTagger(base.bert, len(scheme.labels))
     settings = {"pad_id": base.tokenizer.pad_id, "seed": config.seed, "per_token": True}
     batches = LabelledBatches(train_units.sequences, batch_tokens=config.batch_tokens, **settings)
     dev = LabelledBatches(dev_units.sequences, batch_tokens=4 * config.batch_tokens, **settings)
@@ -109,19 +107,19 @@ def finetune_tagging(run: StageRun) -> dict[str, Any]:
 
     metrics = train_best(run, module, batches, dev, best="f1", label="learning to tag")
     outputs = dev_outputs(module(1), dev, training_device(config.accelerator))
-    calibration = dev_units.calibrate(outputs)
+    calibration = calibrate(*dev_units.logits_and_truth(outputs))
     save_model(model, run.out)
     shutil.copyfile(base.file, run.out / base.file.name)
     TaskSettings(
         TAGGING,
         config.max_tokens,
-        labels,
+        scheme.labels,
         scheme=config.scheme,
         stride=config.stride,
         temperature=calibration["temperature"],
     ).save(run.out)
     counts = {"sentences": len(learned), "dev_sentences": len(measured), "types": len(types)}
-    return {**metrics, **dev_units.scores(outputs), **calibration, **counts}
+    return {**metrics, **figures_of(dev_units.scores(outputs)), **rounded(calibration), **counts}
 
 
 def read_sentences(run: StageRun) -> tuple[list[TaggedSentence], list[TaggedSentence]]:
@@ -141,7 +139,9 @@ def read_sentences(run: StageRun) -> tuple[list[TaggedSentence], list[TaggedSent
         )
         found = list(reader)
         if reader.report.broken_tags:
-            run.progress.note(f"{reader.report.broken_tags:,} tags break the rules; the first: {reader.report.problems[0]}")
+            run.progress.note(
+                f"{reader.report.broken_tags:,} tags break the rules; the first: {reader.report.problems[0]}"
+            )
         return found
 
     learned = read(config.data)
@@ -174,7 +174,8 @@ def _note_windows(run: StageRun, units: Any) -> None:
     windows = len(units.sequences) - len(units.sentences)
     if windows:
         run.progress.note(
-            f"sentences longer than {run.config.max_tokens} tokens (finetune.max_tokens) are read in {windows:,} more windows"
+            f"sentences longer than {run.config.max_tokens} tokens (finetune.max_tokens) "
+            f"are read in {windows:,} more windows"
         )
 
 
