@@ -24,6 +24,9 @@ def answer(text="call sort", passage_text=TEXT, document="notes/sorting.md", off
     return Answer(text, score, passage, offset + start, offset + start + len(text))
 
 
+ONE = (answer(),)
+
+
 @pytest.fixture
 def ask(tmp_path, monkeypatch, capsys):
     """Calls `bertpipe ask` for an index that gives these answers; returns the lines on standard output."""
@@ -33,7 +36,7 @@ def ask(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(bertpipe.retrieval.index, "Index", lambda folder: types.SimpleNamespace(folder=folder))
     monkeypatch.setattr(bertpipe.pipeline.artefact.Artefact, "open", lambda folder: None)
 
-    def call(*arguments, answers=(answer(),), reader=True, cut=False):
+    def call(*arguments, answers=ONE, reader=True, cut=False):
         call.asked = []
 
         def fake(index, question, k):

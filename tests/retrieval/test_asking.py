@@ -94,7 +94,7 @@ def with_reader(tmp_path_factory, encoder, encoder_folder, reader_folder):
 
 
 def test_the_graph_answers_as_the_model_does(torch_reader_and_folder):
-    from bertpipe.training.answerer import answerer
+    from bertpipe.models.answerer import answerer
 
     model, folder = torch_reader_and_folder
     graph = open_reader(folder, threads=1)

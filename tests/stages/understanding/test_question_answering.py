@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from bertpipe.models.answerer import open_answerer
 from bertpipe.models.task_settings import TaskSettings
 from bertpipe.stages import STAGES, stages_of
-from bertpipe.training.answerer import open_answerer
 
 KEYS = """
 steps = 4
@@ -69,7 +69,8 @@ def test_the_reader_lies_in_the_index(reading):
     assert json.loads((reading.runs / "index" / "index.json").read_text())["reader"]
     metrics = json.loads((reading.runs / "reader" / "manifest.json").read_text())["metrics"]
     curve = json.loads((reading.runs / "reader" / "thresholds.json").read_text())
-    settings = TaskSettings.load(made)
+    settings = TaskSettings.load(reading.runs / "reader")
+    assert TaskSettings.load(made).threshold == pytest.approx(metrics["search_threshold"], abs=1e-4)
     assert settings.threshold == curve["best"]["threshold"] == pytest.approx(metrics["threshold"], abs=1e-4)
     assert curve["best"]["f1"] == max(point["f1"] for point in curve["curve"])
     assert 0 <= metrics["coverage"] <= 1
