@@ -8,9 +8,12 @@ import re
 _PUNCTUATION = frozenset("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
 _CHINESE = "\u4e00-\u9fa5"
 _PARTS = re.compile(f"[{_CHINESE}]|[^{_CHINESE}]+")
-_LAST_STOP = re.compile(r"(?<!\.)\.(?=[\])}>\"' ]*$)")
-_WORDS = re.compile(r"""\.{2,}|[;@#$%&?!\[\](){}<>"]|,(?!\d)|(?:[^\s;@#$%&?!\[\](){}<>",.]|,(?=\d)|\.(?!\.))+|\.""")
-_OPENING = re.compile(r"(?<!\w)'(?!re|ve|ll|[mtsdn])(?=\w)")
+_OPENING_QUOTE = re.compile(r"(?:^|(?<=[ (\[{<]))(?:\"|'')")
+_LAST_STOP = re.compile(r"(?<!\.)\.(?=[\])}>\"' ]*\s*$)")
+_WORDS = re.compile(
+    r"""\.{2,}|[;@#$%&?!\[\](){}<>"“–—]|,(?!\d)|(?:[^\s;@#$%&?!\[\](){}<>"“–—,.]|,(?=\d)|\.(?!\.))+|\."""
+)
+_LONE_QUOTE = re.compile(r"(?<!\w)'(?!re|ve|ll|[mtsdn])(?=\w)")
 _CANNOT = re.compile(r"\bcannot\b")
 _CLITIC = re.compile(r"(.+?)(n't|'(?:s|m|d|ll|re|ve)?)")
 
@@ -25,8 +28,8 @@ def mixed_tokens(text: str) -> list[str]:
 
     CMRC 2018's own program leaves the English to NLTK's word tokenizer, after the Penn Treebank. Here it is taken apart
     by the same conventions: most marks by themselves, a comma or a full stop inside a number or a word with it, a
-    clitic (``'s``, ``n't``) from its word. Two things are simpler. NLTK also splits slang such as "gonna", and tells
-    opening from closing quotation marks.
+    clitic (``'s``, ``n't``) from its word, opening quotation marks told from others. NLTK also splits slang such as
+    "gonna", which stays whole here.
 
     Args:
         text: Any text; punctuation and capital letters do not count.
@@ -36,7 +39,8 @@ def mixed_tokens(text: str) -> list[str]:
         if re.match(f"[{_CHINESE}]", part):
             tokens.append(part)
             continue
-        part = _OPENING.sub("' ", _LAST_STOP.sub(" . ", part.replace("''", '"')))
+        part = _OPENING_QUOTE.sub("“", part).replace("''", '"')  # a mark that no part has any more
+        part = _LONE_QUOTE.sub("' ", _LAST_STOP.sub(" . ", part))
         for word in _WORDS.findall(_CANNOT.sub(" can not ", part)):
             clitic = _CLITIC.fullmatch(word)
             tokens += clitic.groups() if clitic else [word]

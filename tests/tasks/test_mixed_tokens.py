@@ -68,7 +68,7 @@ def test_nltk_takes_the_english_apart_in_the_same_way():
                 continue
             if character is None or re.match("[\u4e00-\u9fa5]", character):
                 words = tokenize.NLTKWordTokenizer().tokenize(waiting)
-                tokens += ['"' if word in ("``", "''") else word for word in words]
+                tokens += [{"``": "“", "''": '"'}.get(word, word) for word in words]
                 waiting = ""
                 tokens += [character] if character else []
             else:
@@ -77,7 +77,22 @@ def test_nltk_takes_the_english_apart_in_the_same_way():
 
     words = ["3.5", "1,000", "U.S.", "don't", "it's", "Nexon", "km", "50%", "(NPC)", "AT&T", "v2.0", "A", "the", "e.g."]
     words += ["...", "1998,", "end.", "?", "!", "[1]", "东京", "年", "“引”", "，", '"x"', "C#", "$5", "@home", "we'll"]
-    words += ["cannot", "I'm", "can't", "2V2、4V4", "he'd", "'90s", "...a", "ａ１", "é", "…", "\u3000"]
+    words += [
+        "cannot",
+        "I'm",
+        "can't",
+        "2V2、4V4",
+        "he'd",
+        "'90s",
+        "...a",
+        "ａ１",
+        "é",
+        "…",
+        "\u3000",
+        "1—2",
+        "——",
+        '"',
+    ]
     generator = random.Random(0)
     for _ in range(2000):
         text = "".join(
