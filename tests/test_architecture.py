@@ -179,9 +179,9 @@ def test_the_query_path_reaches_no_torch():
                 assert name not in found, way(found, name)
 
 
-@pytest.mark.skipif("bertpipe.cli.search" not in MODULES, reason="search is not there yet")
-def test_search_reaches_neither_torch_nor_pydantic():
-    found = reached("bertpipe.cli.search", only_at_once=False)
+@pytest.mark.parametrize("command", ["search", "ask"])
+def test_the_commands_that_look_something_up_reach_neither_torch_nor_pydantic(command):
+    found = reached(f"bertpipe.cli.{command}", only_at_once=False)
     for name in (*TORCH, "pydantic"):
         assert name not in found, way(found, name)
 

@@ -49,10 +49,10 @@ data = {path}
 # What to measure with while learning; without it, a tenth of data.
 # dev = "dev{ending}"
 
-{fields}# Longest text, in tokens{long}.
+{fields}# Tokens that are read at once{long}.
 max_tokens = 128
 
-# How often all of data is seen. The weights that measured best are kept.
+# How often all of data is seen. The weights that measure best are kept.
 epochs = {epochs}
 {precision}"""
 
@@ -82,7 +82,7 @@ budget = {budget}
 {precision}"""
 
 _CLASSES: Final = """\
-# Field of the text; a number is the column of a table without a row of names.
+# Field of the text; a number is a column of a table without a row of names.
 text_field = {text}
 
 # Field of the second text, where pairs of texts are to be classified.
@@ -91,7 +91,7 @@ text_field = {text}
 # Field of the label.
 label_field = {label}
 
-# true: a text may have several labels, with a separator between them or in a list.
+# true: a text may have several labels, in a list or with commas between them.
 multi_label = false
 
 # "balanced": rare labels count as much as frequent ones.
@@ -100,7 +100,7 @@ class_weights = "none"
 """
 
 _SCORES: Final = """\
-# Fields of both texts; a number is the column of a table without a row of names.
+# Fields of both texts; numbers are columns of a table without a row of names.
 text_field = {text}
 pair_field = {pair}
 
@@ -110,7 +110,7 @@ score_field = {label}
 """
 
 _TAGS: Final = """\
-# Tags that the model learns, "iob2" or "bioes"; the file may have either, or IOB1.
+# Tags that the model learns, "iob2" or "bioes"; the file may have either.
 scheme = "iob2"
 
 """
@@ -202,7 +202,7 @@ def understanding_text(
         path=quoted(path),
         ending=labelled.source.suffix,
         fields=fields.format(**keys),
-        long="; longer sentences are read in windows" if task == TAGGING else "; the rest is not read",
+        long="; more are read in windows" if task == TAGGING else "; the rest is not read",
         epochs="10" if task == TAGGING else "4",
         precision=precision_key(),
     )

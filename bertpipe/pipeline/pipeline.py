@@ -133,6 +133,8 @@ def _config_error(
     first = problems[0]
     key = str(first["loc"][0]) if first["loc"] else ""
     line = file.line_of(stage.keys, key)
+    if first["type"] == "missing":
+        line = file.line_of(stage.keys)
     place = origins.get(key) or (f"{file.path}:{line}" if line else str(file.path))
     where = f"{place}: [{stage.keys}]"
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:

@@ -35,7 +35,7 @@ from bertpipe.retrieval.snippet import Snippet, snippet
 from bertpipe.retrieval.vectors import VectorIndex
 
 if TYPE_CHECKING:
-    from bertpipe.tasks.reading import PassageReader
+    from bertpipe.models.passage_reader import PassageReader
 
 Mode = Literal["hybrid", "dense", "bm25"]
 MODES: tuple[Mode, ...] = get_args(Mode)

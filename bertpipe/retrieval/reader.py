@@ -9,8 +9,8 @@ import numpy as np
 import onnxruntime
 
 from bertpipe.errors import ArtefactError
+from bertpipe.models.passage_reader import PassageReader
 from bertpipe.models.task_settings import QUESTION_ANSWERING, SETTINGS, TaskSettings
-from bertpipe.tasks.reading import PassageReader
 from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
 
 GRAPH = "reader.onnx"

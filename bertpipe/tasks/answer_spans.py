@@ -97,21 +97,36 @@ def best_answers(
             found += _best_spans(odds, window)
     whole = _log_sum(np.array(masses))
     found.sort(key=lambda item: (-item[0], item[1:]))
-    answers: list[AnswerSpan] = []
+    groups: list[_Group] = []
+    by_text: dict[str, _Group] = {}
+    of_passage: dict[int, list[_Group]] = {}
     for value, passage, start, end in found:
         start, end = _trimmed(texts[passage], start, end)
         if start >= end:
             continue
-        text = texts[passage][start:end]
-        share = float(np.exp(value - whole))
-        same = next((n for n, one in enumerate(answers) if _same(one, text, passage, start, end)), None)
-        if same is None:
-            answers.append(AnswerSpan(text, passage, start, end, share))
-        else:
-            one = answers[same]
-            answers[same] = AnswerSpan(one.text, one.passage, one.start, one.end, min(1.0, one.score + share))
-    answers.sort(key=lambda one: -one.score)
-    return answers[:k]
+        plain = _plain(texts[passage][start:end])
+        nearby = of_passage.setdefault(passage, [])
+        group = next((one for one in nearby if one.start < end and start < one.end), by_text.get(plain))
+        if group is None:
+            group = by_text[plain] = _Group(passage, start, end)
+            groups.append(group)
+            nearby.append(group)
+        group.score += float(np.exp(value - whole))
+    groups.sort(key=lambda one: -one.score)
+    return [
+        AnswerSpan(texts[one.passage][one.start : one.end], one.passage, one.start, one.end, min(1.0, one.score))
+        for one in groups[:k]
+    ]
+
+
+@dataclass
+class _Group:
+    """Spans that are one answer; the place is that of the most probable one."""
+
+    passage: int
+    start: int
+    end: int
+    score: float = 0.0
 
 
 def _span_odds(window: WindowLogits, longest: int) -> np.ndarray:
@@ -148,12 +163,6 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     while start < end and text[end - 1].isspace():
         end -= 1
     return start, end
-
-
-def _same(one: AnswerSpan, text: str, passage: int, start: int, end: int) -> bool:
-    if one.passage == passage and one.start < end and start < one.end:
-        return True
-    return _plain(one.text) == _plain(text)
 
 
 def _plain(text: str) -> str:

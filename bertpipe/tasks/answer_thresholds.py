@@ -37,7 +37,7 @@ class ThresholdCurve:
 
     Attributes:
         points: From answering nothing to answering everything.
-        best: The point of the highest F1; of several the one that answers most.
+        best: The point of the highest F1; of several the one that answers most, or nothing if that is as good.
     """
 
     points: tuple[ThresholdPoint, ...]
@@ -87,6 +87,8 @@ def threshold_curve(
         for cut in ends
     ]
     best = max(points, key=lambda point: (round(point.f1, 9), point.coverage))
+    if best.f1 < points[0].f1 + 1e-9:
+        best = points[0]
     kept = sorted({round(place) for place in np.linspace(0, len(points) - 1, min(POINTS, len(points)))})
     return ThresholdCurve(tuple(points[place] for place in kept), best)
 

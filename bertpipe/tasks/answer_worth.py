@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
-from bertpipe.tasks.answer_scores import exact_score, f1_score
+from bertpipe.tasks.answer_scores import Rules, answer_values
 from bertpipe.tasks.answer_spans import AnswerSpan
 from bertpipe.tasks.answer_thresholds import ThresholdCurve, threshold_curve
+
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+# From this share of Chinese answers on, words cannot be told by spaces.
+CHINESE = 0.1
 
 
 class AnswerWorth:
@@ -16,11 +21,17 @@ class AnswerWorth:
 
     Args:
         golds: The right answers to each question; none where it is unanswerable.
+
+    Attributes:
+        rules: What counts as the same answer: CMRC 2018's rules where answers are Chinese, else SQuAD 2.0's.
     """
 
     def __init__(self, golds: Sequence[Sequence[str]]) -> None:
         self.golds = golds
         self.answerable = np.array([bool(some) for some in golds])
+        texts = [text for some in golds for text in some]
+        chinese = sum(bool(_HAN.search(text)) for text in texts)
+        self.rules: Rules = "cmrc" if texts and chinese >= CHINESE * len(texts) else "squad2"
 
     @property
     def always_empty(self) -> float:
@@ -29,7 +40,7 @@ class AnswerWorth:
 
     def f1(self, answer: str, golds: Sequence[str]) -> float:
         """F1 of an answer, 0 to 1."""
-        return max(f1_score(answer, gold) for gold in golds)
+        return float(answer_values([answer], [golds], self.rules)["f1"][0]) / 100
 
     def figures(self, answers: Sequence[AnswerSpan | None]) -> dict[str, float]:
         """Figures of merit, 0 to 100.
@@ -39,31 +50,28 @@ class AnswerWorth:
 
         Returns:
             ``f1``: with the best threshold, over all questions; ``answerable_f1`` and ``answerable_exact``: over those
-            that have an answer, all of them answered; ``mean_f1``: the mean of both. A reader that has learned little
-            does best by never answering, so that ``f1`` alone would not show what it learns next.
+            that have an answer, all of them answered; ``mean_f1``: the mean of ``f1`` and ``answerable_f1``. A reader
+            that has learned little does best by never answering, so that ``f1`` alone would not show what it learns
+            next.
         """
-        exact = [
-            max(exact_score(answer.text, gold) for gold in golds) if answer and golds else 0.0
-            for answer, golds in zip(answers, self.golds, strict=True)
-        ]
-        gains = self._gains(answers)[self.answerable]
-        whole, answerable = self.curve(answers).best.f1, 100 * float(gains.mean()) if len(gains) else 0.0
+        values = self._values(answers)
+        means = {
+            name: float(some[self.answerable].mean()) if self.answerable.any() else 0.0 for name, some in values.items()
+        }
+        whole = self._curve(answers, values["f1"]).best.f1
         return {
-            "mean_f1": (whole + answerable) / 2,
+            "mean_f1": (whole + means["f1"]) / 2,
             "f1": whole,
-            "answerable_f1": answerable,
-            "answerable_exact": 100 * float(np.array(exact)[self.answerable].mean()) if len(gains) else 0.0,
+            "answerable_f1": means["f1"],
+            "answerable_exact": means["exact"],
         }
 
     def curve(self, answers: Sequence[AnswerSpan | None]) -> ThresholdCurve:
         """F1 over coverage for every threshold."""
-        scores = [answer.score if answer else 0.0 for answer in answers]
-        return threshold_curve(scores, self._gains(answers), self.answerable)
+        return self._curve(answers, self._values(answers)["f1"])
 
-    def _gains(self, answers: Sequence[AnswerSpan | None]) -> np.ndarray:
-        return np.array(
-            [
-                self.f1(answer.text, golds) if answer and golds else 0.0
-                for answer, golds in zip(answers, self.golds, strict=True)
-            ]
-        )
+    def _values(self, answers: Sequence[AnswerSpan | None]) -> dict[str, np.ndarray]:
+        return answer_values([answer.text if answer else "" for answer in answers], self.golds, self.rules)
+
+    def _curve(self, answers: Sequence[AnswerSpan | None], f1: np.ndarray) -> ThresholdCurve:
+        return threshold_curve([answer.score if answer else 0.0 for answer in answers], f1 / 100, self.answerable)

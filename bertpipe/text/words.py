@@ -105,17 +105,17 @@ def units_of(words: Sequence[str], tokenizer: Tokenizer) -> list[Unit]:
         if begin == end:  # the mark of a space, or of nothing
             leading.append(piece)
             continue
-        word = bisect_right(starts, begin) - 1
+        first = bisect_right(starts, begin) - 1
         last = min(bisect_right(starts, end - 1) - 1, len(words) - 1)
-        place, stop = plain[word] + begin - starts[word], plain[last] + end - starts[last]
-        if not is_unspaced(words[word]):
-            place, stop = plain[word], plain[word + 1]
-        goes_on = bool(units) and units[-1].word == word and not is_unspaced(words[word])
+        place, stop = plain[first] + begin - starts[first], plain[last] + end - starts[last]
+        if not is_unspaced(words[first]):
+            place, stop = plain[first], plain[first + 1]
+        goes_on = bool(units) and units[-1].word == first and not is_unspaced(words[first])
         if goes_on or place < covered:  # the latter: a byte of a character that another piece began
             units[-1] = replace(units[-1], end=max(stop, covered), pieces=(*units[-1].pieces, *leading, piece))
         else:
-            fill(word)
-            units.append(Unit(word, place, stop, (*leading, piece), len(leading)))
+            fill(first)
+            units.append(Unit(first, place, stop, (*leading, piece), len(leading)))
         leading = []
         covered = units[-1].end
     fill(len(words))

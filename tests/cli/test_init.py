@@ -1,3 +1,4 @@
+import itertools
 import json
 import re
 import tomllib
@@ -7,6 +8,7 @@ import pytest
 from bertpipe.cli.main import invoke
 from bertpipe.pipeline.pipeline import load_pipeline
 from bertpipe.pipeline.pipeline_file import find_pipeline, read_pipeline
+from bertpipe.stages import stages_of
 
 
 @pytest.fixture
@@ -172,3 +174,72 @@ def test_a_damaged_model(notes, imported, capsys, content):
     (imported / "pooling.json").write_text(content)
     assert invoke(["init", "my notes", "--model", "models/small"]) == 1
     assert capsys.readouterr().err.startswith("error: models/small/pooling.json is not of an imported model (")
+
+
+EXAMPLES = {
+    "classification": ("reviews.csv", "review,sentiment\nfine,good\npoor,bad\n"),
+    "similarity": ("pairs.tsv", "sentence1\tsentence2\tscore\na b\tc d\t1.5\n"),
+    "tagging": ("names.conll", "Ann\tB-PER\nruns\tO\n"),
+}
+
+
+@pytest.mark.parametrize("task", EXAMPLES)
+@pytest.mark.parametrize("start", ["--model", "--corpus"])
+def test_tasks_that_understand(notes, capsys, task, start):
+    name, text = EXAMPLES[task]
+    (notes.parent / name).write_text(text)
+    model = notes.parent / "minilm"
+    model.mkdir()
+    (model / "model.safetensors").touch()
+    given = "minilm" if start == "--model" else "my notes"
+    assert invoke(["init", name, "--task", task, start, given]) == 0, capsys.readouterr().err
+    assert capsys.readouterr().out == f"wrote bertpipe.toml for {name}: {task}\n"
+    path = find_pipeline(start=notes.parent)
+    stages = stages_of(path)
+    assert len(stages) == (1 if start == "--model" else 5)
+    lines = path.read_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    for before, line in itertools.pairwise(lines):
+        assert not re.match(r"(# )?\w+ = ", line) or before.startswith(("# ", "text_field", "pair_field")), line
+    # Keys that are written as comments are right as well.
+    path.write_text(re.sub(r"(?m)^# (\w+ = )", r"\1", path.read_text()))
+    config = load_pipeline(path, stages).configs["finetune"]
+    assert config.data == name
+    if task == "classification":
+        assert (config.text_field, config.label_field) == ("review", "sentiment")
+    if task == "similarity":
+        assert (config.text_field, config.pair_field, config.score_field) == ("sentence1", "sentence2", "score")
+    if start == "--model":
+        assert config.model == "minilm"
+    else:
+        assert load_pipeline(path, stages).configs["corpus"].path == "my notes"
+
+
+def test_a_classifier_learns_its_language_from_its_own_texts(notes):
+    (notes.parent / "reviews.csv").write_text(EXAMPLES["classification"][1])
+    assert invoke(["init", "reviews.csv", "--task", "classification"]) == 0
+    path = find_pipeline(start=notes.parent)
+    corpus = load_pipeline(path, stages_of(path)).configs["corpus"]
+    assert (corpus.path, corpus.text_field) == ("reviews.csv", "review")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["names.conll", "--task", "tagging"], "Name a model with --model, or text with --corpus"),
+        (["names.conll", "--task", "tagging", "--model", "my notes"], "my notes holds no model"),
+        (["names.conll", "--task", "tagging", "--model", "x", "--corpus", "y"], "--model and --corpus are both given"),
+        (["plain.csv", "--task", "classification"], "the fields are a, b, c"),
+        (["plain.csv", "--task", "similarity", "--text-field", "a"], "Name them with --text-field, --label-field"),
+        (["missing.csv", "--task", "classification"], "missing.csv: there is no such file"),
+        (["plain.csv", "--task", "classification", "--targets", "x"], "--targets and --title-field are for tasks"),
+        (["my notes", "--label-field", "x"], "are for --task classification, tagging, similarity"),
+        (["plain.csv", "--task", "translation", "--model", "x"], "--model is not for translation"),
+    ],
+)
+def test_what_init_cannot_guess_for_tasks_that_understand(notes, capsys, arguments, words):
+    (notes.parent / "names.conll").write_text(EXAMPLES["tagging"][1])
+    (notes.parent / "plain.csv").write_text("a,b,c\n1,2,3\n")
+    assert invoke(["init", *arguments]) == 1
+    assert words in capsys.readouterr().err
+    assert not (notes.parent / "bertpipe.toml").exists()

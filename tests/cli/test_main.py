@@ -66,11 +66,13 @@ def test_every_command_answers_help(capsys):
 
 
 def test_every_field_is_described_and_every_config_can_be_left_out():
-    from bertpipe.stages import TASKS
+    from bertpipe.stages import FROM_MODEL, TASKS
 
+    reading = {TASKS[task][-1].config for task in FROM_MODEL}
     for stage in {id(stage): stage for stages in TASKS.values() for stage in stages}.values():
         assert stage.config.model_config.get("extra") == "forbid"
-        stage.config()
+        # Nobody but the user knows where the examples are.
+        stage.config(**({"data": "examples.tsv"} if stage.config in reading else {}))
         for name, field in stage.config.model_fields.items():
             assert field.description, f"{stage.name}.{name}"
             assert field.description.endswith("."), f"{stage.name}.{name}"

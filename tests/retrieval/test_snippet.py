@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertpipe.retrieval.analysis import analyse
-from bertpipe.retrieval.snippet import ELLIPSIS, snippet
+from bertpipe.retrieval.snippet import ELLIPSIS, excerpt, snippet
 
 
 def columns(text):
@@ -105,3 +105,22 @@ def test_any_text(text, query, width):
 @given(TEXTS, st.integers(10, 60))
 def test_a_text_with_the_term_shows_it(text, width):
     assert snippet(f"{text} split {text}", analyse("split"), width).spans
+
+
+@pytest.mark.parametrize("width", [10, 24, 60, 500])
+@pytest.mark.parametrize("span", ["beta", "gamma delta", "最后"])
+def test_an_excerpt_shows_its_span(width, span):
+    text = "First comes alpha. Then\n beta follows.  Third is\tgamma delta, and some more. " * 3 + "最后是中文。"
+    start = text.index(span)
+    found = excerpt(text, start, start + len(span), width)
+    ((first, last),) = found.spans
+    assert found.text[first:last] == span or width == 10
+    assert "\n" not in found.text
+    assert "  " not in found.text
+    assert sum(2 if mark > "\u2e7f" else 1 for mark in found.text) <= width
+
+
+def test_an_excerpt_of_a_span_that_is_wider_than_the_line():
+    found = excerpt("word " * 50, 5, 200, 30)
+    ((first, last),) = found.spans
+    assert 0 <= first < last <= len(found.text) <= 30

@@ -49,3 +49,8 @@ def test_figures_that_are_none():
         threshold_curve([float("nan")], [1.0], [True])
     with pytest.raises(ValueError, match="question"):
         threshold_curve([], [], [])
+
+
+def test_answers_that_are_worth_no_more_than_none_are_not_given():
+    best = threshold_curve([0.9, 0.2, 0.8], [0.0, 0.0, 0.0], [True, False, True]).best
+    assert best.coverage == 0

@@ -34,3 +34,10 @@ def test_only_unanswerable_questions():
         "answerable_f1": 0.0,
         "answerable_exact": 0.0,
     }
+
+
+def test_chinese_answers_are_compared_by_characters():
+    worth = AnswerWorth([["北京大学"], ["清华"]])
+    assert worth.rules == "cmrc"
+    assert worth.f1("北京", ["北京大学"]) == pytest.approx(2 / 3)
+    assert AnswerWorth([["Peking"], []]).rules == "squad2"

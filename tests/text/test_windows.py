@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -13,9 +15,9 @@ def test_windows_hold_every_piece_and_share_as_many_as_asked_for(count, size, st
     held = sorted({piece for first, last in windows for piece in range(first, last)})
     assert held == list(range(count))
     assert all(last - first <= size for first, last in windows)
-    for (_, end), (start, _) in zip(windows, windows[1:], strict=False):
+    for (_, end), (start, _) in itertools.pairwise(windows):
         assert end - start == stride
-    assert len(windows) == 1 or all(last > before for (_, before), (_, last) in zip(windows, windows[1:], strict=False))
+    assert len(windows) == 1 or all(last > before for (_, before), (_, last) in itertools.pairwise(windows))
 
 
 @pytest.mark.parametrize(("size", "stride"), [(8, 8), (8, -1), (0, 0)])

@@ -17,7 +17,7 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory):
     path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.model"
-    train_tokenizer(TEXTS * 5, path, 420)
+    train_tokenizer(TEXTS * 50, path, 600)
     return Tokenizer(path)
 
 
@@ -97,9 +97,12 @@ def test_negatives_ask_about_other_texts_without_the_answer(tokenizer, share, le
 
 
 def test_a_negative_is_about_the_text_that_shares_most_with_the_question(tokenizer):
-    windows = AnswerWindows(QUESTIONS, tokenizer, QuestionFrame(128, 16, 24), negatives=1.0)
-    built = windows.names.index("2, elsewhere")  # when was the boat built?
-    assert windows.text(built) == TEXTS[3]
+    own, near, far = "the old map is in Paris", "the old map is by the river", "安娜在五月去了巴黎"
+    asked = Question("0", "Where is the old map?", own, "a", (Answer("Paris", own.index("Paris")),), False)
+    others = [Question(str(n), "?", context, "a", (), True) for n, context in enumerate((far, near), start=1)]
+    windows = AnswerWindows([asked, *others], tokenizer, QuestionFrame(128, 16, 24), negatives=1.0)
+    assert windows.names == ["0", "1", "2", "0, elsewhere"]
+    assert windows.text(3) == near
 
 
 def test_texts_of_other_articles_serve_where_an_article_has_but_one(tokenizer):

@@ -7,12 +7,11 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from bertpipe.errors import ConfigError, InputError
+from bertpipe.errors import InputError
 from bertpipe.models.task_settings import QUESTION_ANSWERING, TaskSettings
 from bertpipe.pipeline.stage import Input, Stage, StageRun
 from bertpipe.retrieval.index import READER as READER_FOLDER
@@ -55,14 +54,14 @@ def learn_to_read(run: StageRun) -> dict[str, Any]:
     import torch
 
     from bertpipe.models.answer_reader import AnswerReader
+    from bertpipe.models.answerer import answerer
     from bertpipe.models.checkpoint import save_model
     from bertpipe.models.onnx_export import export_reader
     from bertpipe.retrieval.reader import GRAPH
-    from bertpipe.stages.understanding.retrieval_weight import best_retrieval_weight
+    from bertpipe.stages.understanding.search_tuning import tune_for_search
     from bertpipe.tasks.answer_worth import AnswerWorth
     from bertpipe.text.windows import QuestionFrame
     from bertpipe.training.answer_windows import AnswerWindows
-    from bertpipe.training.answerer import answerer
     from bertpipe.training.answering import Answering, answers_of
     from bertpipe.training.budget import training_device
     from bertpipe.training.dev_scored import dev_outputs
@@ -127,23 +126,29 @@ def learn_to_read(run: StageRun) -> dict[str, Any]:
     )
     words = run.resume / "dev_words"
     shutil.rmtree(words, ignore_errors=True)
-    weight = best_retrieval_weight(
+    run.progress.start("reading what a search finds", unit="questions")
+    search = tune_for_search(
         [(one.question, [answer.text for answer in one.answers]) for one in dev_questions],
         dev.contexts,
-        answerer(model, base.tokenizer, settings, config.accelerator),
+        answerer(model, base.tokenizer, settings, device),
         worth.f1,
         words,
+        run.progress.advance,
     )
-    settings = replace(settings, retrieval_weight=weight)
+    run.progress.finish()
+    settings = replace(settings, retrieval_weight=search.weight)
     save_model(model.cpu(), run.out)
     settings.save(run.out)
-    (run.out / CURVE_OF_THRESHOLDS).write_text(json.dumps(curve.as_json(), indent=2) + "\n", encoding="utf-8")
+    curves = curve.as_json() | {"search": search.curve.as_json() if search.curve else None}
+    (run.out / CURVE_OF_THRESHOLDS).write_text(json.dumps(curves, indent=2) + "\n", encoding="utf-8")
     shutil.copyfile(base.file, run.out / base.file.name)
     folder = run.out / READER_FOLDER
     folder.mkdir(exist_ok=True)
     export_reader(model, folder / GRAPH)
     shutil.copyfile(base.file, folder / base.file.name)
-    settings.save(folder)
+    # Among the passages of a search an answer has more rivals than in its own text.
+    in_search = search.curve.best if search.curve else curve.best
+    replace(settings, threshold=in_search.threshold).save(folder)
     rounded = {name: round(value, 2) for name, value in worth.figures(found).items()}
     return {
         **metrics,
@@ -151,7 +156,9 @@ def learn_to_read(run: StageRun) -> dict[str, Any]:
         "threshold": round(curve.best.threshold, 4),
         "coverage": round(curve.best.coverage, 4),
         "always_empty_f1": round(worth.always_empty, 2),
-        "retrieval_weight": settings.retrieval_weight,
+        **({"search_f1": round(search.curve.best.f1, 2)} if search.curve else {}),
+        "search_threshold": round(in_search.threshold, 4),
+        "retrieval_weight": search.weight,
         "questions": len(learned.names),
         "dev_questions": len(dev.names),
     }

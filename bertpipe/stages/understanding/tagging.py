@@ -89,7 +89,7 @@ def finetune_tagging(run: StageRun) -> dict[str, Any]:
     torch.manual_seed(config.seed)
     freeze(base.bert, config.freeze)
     model = TokenTagger(base.bert, len(scheme.labels))
-    settings = {"pad_id": base.tokenizer.pad_id, "seed": config.seed, "per_token": True}
+    settings: dict[str, Any] = {"pad_id": base.tokenizer.pad_id, "seed": config.seed, "per_token": True}
     batches = LabelledBatches(train_units.sequences, batch_tokens=config.batch_tokens, **settings)
     dev = LabelledBatches(dev_units.sequences, batch_tokens=4 * config.batch_tokens, **settings)
     scales = layer_scales(base.bert.config.layers, config.layer_decay, "bert.")

@@ -69,9 +69,10 @@ def similar():
     return [row | {"score": float(row["score"])} for row in table("sample_similar.tsv")]
 
 
+SEVERAL = {"epochs": 24.0, "multi_label": True, "head_lr_scale": 1.0, "patience": 10}
 TASKS = {
     "classification": ("classification", reviews, {"epochs": 6.0}),
-    "multi_label": ("classification", topics, {"epochs": 12.0, "multi_label": True, "lr": 0.001}),
+    "multi_label": ("classification", topics, SEVERAL),
     "pairs": ("classification", pairs, {"steps": 6, "pair_field": "pair"}),
     "tagging": ("tagging", names, {"epochs": 6.0, "stride": 8}),
     "similarity": ("similarity", similar, {"epochs": 4.0}),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
+from bertpipe.models.like_length import like_length
 from bertpipe.models.task_settings import TaskSettings
 from bertpipe.tasks.answer_spans import AnswerSpan, WindowLogits, best_answers
 from bertpipe.text.sequences import padded
 from bertpipe.text.tokenizer import Tokenizer
 from bertpipe.text.windows import QuestionFrame, most_context
 
-# Tokens in a batch, padding included.
-BATCH_TOKENS = 4096
+# Tokens in a batch, padding included, and pairs that are read before the first of them is answered.
+BATCH_TOKENS, PAIRS = 4096, 256
 
 Run = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """input_ids, attention_mask and token_type_ids, int64 (B, T), to logits float32 (B, T, 2)."""
@@ -105,13 +107,13 @@ class PassageReader:
         Yields:
             One reading a pair, in order.
         """
-        found = [self._windows(question, [text]) for question, text in pairs]
-        logits = self._logits([window for windows, _ in found for window in windows])
-        begin = 0
-        for (_, text), (windows, cut) in zip(pairs, found, strict=True):
-            mine = logits[begin : begin + len(windows)]
-            begin += len(windows)
-            yield Reading(best_answers(mine, [text], longest=self.settings.answer_tokens, k=k), cut)
+        for first in range(0, len(pairs), PAIRS):
+            some = pairs[first : first + PAIRS]
+            found = [self._windows(question, [text]) for question, text in some]
+            logits = iter(self._logits([window for windows, _ in found for window in windows]))
+            for (_, text), (windows, cut) in zip(some, found, strict=True):
+                mine = list(islice(logits, len(windows)))
+                yield Reading(best_answers(mine, [text], longest=self.settings.answer_tokens, k=k), cut)
 
     def good_enough(self, answer: AnswerSpan) -> bool:
         """Whether an answer is more than the threshold that was best on the questions set apart."""
@@ -134,7 +136,7 @@ class PassageReader:
 
     def _logits(self, windows: Sequence[ReadingWindow]) -> list[WindowLogits]:
         found: dict[int, WindowLogits] = {}
-        for batch in _batches([len(window.input_ids) for window in windows]):
+        for batch in like_length([len(window.input_ids) for window in windows], BATCH_TOKENS):
             chosen = [windows[number] for number in batch]
             input_ids, attention_mask = padded([window.input_ids for window in chosen], self.tokenizer.pad_id)
             token_type_ids, _ = padded([window.token_type_ids for window in chosen], 0)
@@ -142,15 +144,3 @@ class PassageReader:
             for number, window, row in zip(batch, chosen, logits, strict=True):
                 found[number] = window.logits(row)
         return [found[number] for number in range(len(windows))]
-
-
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Numbers of sequences of like length, longest first, so that little is padding."""
-    batch: list[int] = []
-    for number in sorted(range(len(lengths)), key=lambda number: (-lengths[number], number)):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > BATCH_TOKENS:
-            yield batch
-            batch = []
-        batch.append(number)
-    if batch:
-        yield batch

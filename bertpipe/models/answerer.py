@@ -10,18 +10,17 @@ import torch
 from bertpipe.errors import ArtefactError
 from bertpipe.models.answer_reader import AnswerReader
 from bertpipe.models.checkpoint import load_reader
+from bertpipe.models.passage_reader import PassageReader
 from bertpipe.models.task_settings import QUESTION_ANSWERING, TaskSettings
-from bertpipe.tasks.reading import PassageReader
 from bertpipe.text.tokenizer import Tokenizer
-from bertpipe.training.budget import training_device
 
 
-def open_answerer(folder: Path, accelerator: str = "auto") -> PassageReader:
+def open_answerer(folder: Path | str, device: torch.device | str | None = None) -> PassageReader:
     """Opens the model folder of a pipeline with ``task = "question-answering"``, or of a step ``reader``.
 
     Args:
         folder: Holds ``config.json``, ``model.safetensors``, ``task.json`` and the tokenizer.
-        accelerator: Lightning's name of the device to compute on.
+        device: Where to compute; by default on a GPU, if there is one.
 
     Returns:
         Its `read_pairs` answers questions from their own texts in batches; its ``settings`` hold the threshold below
@@ -29,16 +28,17 @@ def open_answerer(folder: Path, accelerator: str = "auto") -> PassageReader:
 
     Raises:
         ArtefactError: A file is missing, damaged, or of another task.
-        ConfigError: There is no such device here.
+        ConfigError: Its tokenizer needs a library that is not installed.
     """
+    folder = Path(folder)
     settings = TaskSettings.load(folder)
     if settings.task != QUESTION_ANSWERING:
         raise ArtefactError(f"{folder} does not answer questions", why=f"its task is {settings.task}")
-    return answerer(load_reader(folder), Tokenizer(folder), settings, accelerator)
+    return answerer(load_reader(folder), Tokenizer(folder), settings, device)
 
 
 def answerer(
-    model: AnswerReader, tokenizer: Tokenizer, settings: TaskSettings, accelerator: str = "auto"
+    model: AnswerReader, tokenizer: Tokenizer, settings: TaskSettings, device: torch.device | str | None = None
 ) -> PassageReader:
     """A reader that runs a model in torch.
 
@@ -46,9 +46,9 @@ def answerer(
         model: Moved to the device, and put into evaluation mode.
         tokenizer: Its tokenizer.
         settings: Its limits.
-        accelerator: Lightning's name of the device to compute on.
+        device: Where to compute; by default on a GPU, if there is one.
     """
-    device = training_device(accelerator)
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     model.to(device).eval()
 
     @torch.inference_mode()
