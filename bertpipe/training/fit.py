@@ -22,7 +22,8 @@ from bertpipe.training.visits import generator
 from bertpipe.training.weight_history import WeightHistory
 
 CHECKPOINT, WEIGHTS = "last.ckpt", "weights"
-RELEASE_STEPS = 10
+# Memory that is given back has to be fetched again: every ten steps, that took a tenth of the time.
+RELEASE_SECONDS = 30.0
 
 
 class _Legs(pl.Callback):
@@ -34,6 +35,7 @@ class _Legs(pl.Callback):
         self.curve: list[dict[str, float]] = []
         self._losses: list[float] = []
         self._tokens, self._since = 0, time.perf_counter()
+        self._released = self._since
         self._rate = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -64,8 +66,9 @@ class _Legs(pl.Callback):
             self._rate = self._tokens / max(elapsed, 1e-9)
             self._tokens, self._since = 0, time.perf_counter()
         self.progress.advance(1, loss=loss, tokens_per_second=self._rate)
-        if step % RELEASE_STEPS == 0:
+        if time.perf_counter() - self._released > RELEASE_SECONDS:
             release_heap()
+            self._released = time.perf_counter()
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._since, self._tokens = time.perf_counter(), 0  # validation is not training speed
