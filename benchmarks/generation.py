@@ -152,10 +152,13 @@ case = "exact"
 [pretrain]
 encoder_layers = 3
 decoder_layers = 3
-inner = 1024
+inner = 512
 dropout = 0.2
 [finetune]
-budget = "40m"
+steps = 5000
+batch_tokens = 4096
+lr = 1e-3
+warmup = 0.1
 max_source = 96
 max_target = 96
 """,
