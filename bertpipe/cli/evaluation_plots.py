@@ -130,7 +130,7 @@ def _svg(draw: Callable[[Any], None], width: float = WIDTH, height: float = HEIG
     from matplotlib.figure import Figure  # not pyplot, which keeps figures and looks for a display
 
     # Fixed ids and no date: the same figures give the same page.
-    style = {"svg.fonttype": "none", "svg.hashsalt": "bertpipe", "font.size": 9}
+    style: Any = {"svg.fonttype": "none", "svg.hashsalt": "bertpipe", "font.size": 9}
     with matplotlib.rc_context(style), warnings.catch_warnings():
         # Its own fonts only measure the text.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")

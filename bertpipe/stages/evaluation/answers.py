@@ -10,7 +10,7 @@ from bertpipe.progress import Progress
 from bertpipe.text.readers.squad import SquadReader
 
 if TYPE_CHECKING:
-    from bertpipe.tasks.reading import Reading
+    from bertpipe.models.passage_reader import Reading
 
 # Questions that are read together.
 GROUP = 64
@@ -30,9 +30,9 @@ def evaluate_answers(folder: Path, data: Path, rules: str, errors: int, progress
     Raises:
         InputError: The data is broken.
     """
+    from bertpipe.models.answerer import open_answerer
     from bertpipe.tasks.answer_scores import answer_values, score_answers
     from bertpipe.tasks.word_tokens import is_chinese
-    from bertpipe.training.answerer import open_answerer
 
     reader = open_answerer(folder)
     asked = SquadReader(data)
