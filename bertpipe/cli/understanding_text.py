@@ -73,8 +73,8 @@ path = {corpus}
 vocab_size = 8000
 
 [pretrain]
-# Size, layers x width: tiny 2 x 128, mini 4 x 256, small 4 x 512, base 12 x 768,
-# large 24 x 1024. base and large want a GPU.
+# Size, layers x width: tiny 2 x 128, mini 4 x 256, small 4 x 512, base 12 x
+# 768, large 24 x 1024. base and large want a GPU.
 preset = "mini"
 
 # Time to learn the language.

@@ -25,7 +25,7 @@ class BaseModel:
         tokenizer: Its tokenizer.
         folder: Where it is.
         file: The tokenizer's file.
-        imported: Somebody else pretrained it.
+        imported: Somebody else pretrained it, or it was fine-tuned before: small steps suit it.
     """
 
     bert: Bert
@@ -63,7 +63,8 @@ def open_base_model(run: StageRun) -> BaseModel:
         saved = SavedModel.open(run.path(run.config.model))
         if saved.writes:
             raise ArtefactError(f"{saved.folder} is an encoder-decoder", hint="A BERT is needed.")
-        folder, file, imported = saved.folder, saved.tokenizer, saved.kind == "imported"
+        folder, file = saved.folder, saved.tokenizer
+        imported = saved.kind != "pretrain" or bool(Manifest.read(folder).config["imported"])
     bert = load_bert(folder)
     tokenizer = Tokenizer(file)
     if tokenizer.vocab_size > bert.config.vocab_size:

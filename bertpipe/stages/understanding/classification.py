@@ -21,6 +21,7 @@ from bertpipe.stages.understanding.settings import (
     note_cut,
     note_left_out,
     require_examples,
+    require_steps,
     rounded,
     train_best,
 )
@@ -63,6 +64,7 @@ def finetune_classification(run: StageRun) -> dict[str, Any]:
     from bertpipe.training.layer_rates import freeze, layer_scales
 
     config: ClassificationConfig = run.config
+    require_steps(config)
     learned, measured = read_texts(run)
     labels = sorted({label for text in learned for label in text.labels})
     if len(labels) < 2:

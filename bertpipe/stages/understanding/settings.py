@@ -112,6 +112,16 @@ def check_length(config: UnderstandingConfig, longest: int, *, imported: bool) -
         )
 
 
+def require_steps(config: UnderstandingConfig) -> None:
+    """Makes sure that a new head learns at all.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    if config.steps == 0:
+        raise ConfigError("finetune.steps = 0 leaves a head that knows nothing", hint="Leave it out, or give a number.")
+
+
 def require_examples(count: int, what: str, path: Path) -> None:
     """Makes sure that there is something to learn from, or to measure with.
 

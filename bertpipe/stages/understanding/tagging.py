@@ -19,6 +19,7 @@ from bertpipe.stages.understanding.settings import (
     figures_of,
     learning_rate,
     require_examples,
+    require_steps,
     rounded,
     train_best,
 )
@@ -62,6 +63,7 @@ def finetune_tagging(run: StageRun) -> dict[str, Any]:
     from bertpipe.training.tagging import Tagging
 
     config: TaggingConfig = run.config
+    require_steps(config)
     if 2 * config.stride > config.max_tokens:
         raise ConfigError(
             f"finetune.stride = {config.stride} is more than half of max_tokens = {config.max_tokens}", hint="Lower it."

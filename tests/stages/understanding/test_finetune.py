@@ -234,6 +234,17 @@ def test_impossible_settings(tagging, from_model):
     assert "missing.jsonl" in project("run").error
 
 
+@pytest.mark.parametrize("name", ["classification", "tagging"])
+def test_a_head_that_learns_nothing_is_refused(classification, from_model, name):
+    project = from_model(classification.runs / "pretrain", name, steps=0)
+    assert "finetune.steps = 0 leaves a head that knows nothing" in project("run").error
+
+
+def test_an_encoder_may_be_taken_as_it_is(classification, from_model):
+    project = from_model(classification.runs / "pretrain", "similarity", steps=0)
+    assert -1 <= finetuned(project)["val_spearman"] <= 1
+
+
 def test_a_loss_that_is_no_number(classification, from_model):
     project = from_model(classification.runs / "pretrain", "classification", lr=1e30)
     error = project("run").error
