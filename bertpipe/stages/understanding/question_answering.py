@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CURVE_OF_THRESHOLDS = "thresholds.json"
 # With fewer articles, a tenth of them may be none: paragraphs are set apart instead.
 FEW_ARTICLES = 30
+# Texts among which dev questions are searched for, to see what reading after a search needs: theirs, and others.
+SEARCHED_TEXTS = 2000
 
 
 class QuestionAnsweringConfig(UnderstandingConfig):
@@ -129,7 +131,7 @@ def learn_to_read(run: StageRun) -> dict[str, Any]:
     run.progress.start("reading what a search finds", unit="questions")
     search = tune_for_search(
         [(one.question, [answer.text for answer in one.answers]) for one in dev_questions],
-        dev.contexts,
+        list(dict.fromkeys([*dev.contexts, *learned.contexts]))[:SEARCHED_TEXTS],
         answerer(model, base.tokenizer, settings, device),
         worth.f1,
         words,
