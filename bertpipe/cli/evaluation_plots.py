@@ -40,10 +40,7 @@ def confusion_plot(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> st
         labels: C names.
         matrix: C rows of what is right, C columns of what was predicted.
     """
-    import numpy as np
-
-    counts = np.asarray(matrix, dtype=np.float64)  # (C, C)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares = [[count / max(1, sum(row)) for count in row] for row in matrix]
 
     def draw(axes: Axes) -> None:
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -54,9 +51,9 @@ def confusion_plot(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> st
         if len(labels) <= 12:
             for row in places:
                 for column in places:
-                    colour = "white" if shares[row, column] > 0.5 else "black"
+                    colour = "white" if shares[row][column] > 0.5 else "black"
                     axes.text(
-                        column, row, f"{counts[row, column]:,.0f}", ha="center", va="center", color=colour, fontsize=7
+                        column, row, f"{matrix[row][column]:,}", ha="center", va="center", color=colour, fontsize=7
                     )
 
     side = max(HEIGHT, 1.6 + 0.22 * len(labels))
