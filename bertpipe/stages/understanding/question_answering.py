@@ -14,7 +14,6 @@ from pydantic import Field
 from bertpipe.errors import InputError
 from bertpipe.models.task_settings import QUESTION_ANSWERING, TaskSettings
 from bertpipe.pipeline.stage import Input, Stage, StageRun
-from bertpipe.retrieval.index import READER as READER_FOLDER
 from bertpipe.stages.understanding.base_model import open_base_model
 from bertpipe.stages.understanding.settings import (
     UnderstandingConfig,
@@ -59,6 +58,7 @@ def learn_to_read(run: StageRun) -> dict[str, Any]:
     from bertpipe.models.answerer import answerer
     from bertpipe.models.checkpoint import save_model
     from bertpipe.models.onnx_export import export_reader
+    from bertpipe.retrieval.index import READER as READER_FOLDER
     from bertpipe.retrieval.reader import GRAPH
     from bertpipe.stages.understanding.search_tuning import tune_for_search
     from bertpipe.tasks.answer_worth import AnswerWorth
