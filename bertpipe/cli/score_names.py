@@ -16,6 +16,7 @@ _NAMES: Final = {
     "distinct2": "distinct-2",
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
+    "weighted_f1": "weighted F1",
     "f1": "F1",
     "mcc": "MCC",
     "ece": "ECE",
