@@ -51,7 +51,7 @@ def evaluation_page(report: Mapping[str, Any]) -> str:
         rows = [
             [name, *(_figure(figures[column]) for column in columns)] for name, figures in report["classes"].items()
         ]
-        parts += ["<h2>By class</h2>", _table(["class", *columns], rows, figures={1, 2, 3, 4})]
+        parts += ["<h2>By class</h2>", _table(["class", *map(score_name, columns)], rows, figures={1, 2, 3, 4})]
     if "calibration" in report:
         parts += [
             "<h2>Can the probabilities be believed?</h2>",

@@ -70,7 +70,13 @@ def calibration_plot(bins: Sequence[Mapping[str, float]]) -> str:
 
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--")
-        axes.plot([one["confidence"] for one in filled], [one["accuracy"] for one in filled], marker="o", markersize=4)
+        axes.plot(
+            [one["confidence"] for one in filled],
+            [one["accuracy"] for one in filled],
+            marker="o",
+            markersize=4,
+            clip_on=False,
+        )
         axes.set(xlabel="probability of the prediction", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1))
 
     return _svg(draw)
@@ -93,7 +99,7 @@ def curve_plot(points: Sequence[Mapping[str, float]]) -> str:
             style = "-" if name in losses else "--"
             where.plot(*zip(*shown, strict=True), label=name.replace("_", " "), color=f"C{number}", linestyle=style)
         axes.set(xlabel="step", ylabel="loss" if losses else "")
-        axes.figure.legend(loc="upper center", ncols=len(names), frameon=False, fontsize=8)
+        axes.figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=8)
 
     return _svg(draw)
 
