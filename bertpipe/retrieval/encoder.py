@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from bertpipe.errors import ArtefactError
+from bertpipe.retrieval.graph import files_digest, open_graph
 from bertpipe.text.sequences import padded, passage_sequence, query_sequence
 from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
 
@@ -55,14 +54,7 @@ def encoder_digest(folder: Path) -> str:
     Raises:
         ArtefactError: A file is missing.
     """
-    whole = hashlib.sha256()
-    for path in encoder_files(folder):
-        try:
-            with path.open("rb") as file:
-                whole.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError as error:
-            raise ArtefactError(f"the encoder's file {path} cannot be read", why=str(error)) from error
-    return whole.hexdigest()
+    return files_digest(encoder_files(folder), "the encoder")
 
 
 class Encoder:
@@ -88,15 +80,7 @@ class Encoder:
         except (OSError, ValueError, TypeError) as error:
             raise ArtefactError(f"{folder / SETTINGS} cannot be read", why=str(error)) from error
         self.tokenizer = Tokenizer(folder)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(folder / GRAPH), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's exceptions have no base class of their own
-            raise ArtefactError(f"{folder / GRAPH} is missing or damaged", why=str(error)) from error
+        self._session = open_graph(folder / GRAPH, threads)
 
     def encode_queries(self, queries: Sequence[str]) -> np.ndarray:
         """Encodes queries.

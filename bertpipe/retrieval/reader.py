@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from bertpipe.errors import ArtefactError
 from bertpipe.models.passage_reader import PassageReader
 from bertpipe.models.task_settings import QUESTION_ANSWERING, SETTINGS, TaskSettings
+from bertpipe.retrieval.graph import files_digest, open_graph
 from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
 
 GRAPH = "reader.onnx"
@@ -31,14 +30,7 @@ def reader_digest(folder: Path) -> str:
     Raises:
         ArtefactError: A file is missing.
     """
-    whole = hashlib.sha256()
-    for path in reader_files(folder):
-        try:
-            with path.open("rb") as file:
-                whole.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError as error:
-            raise ArtefactError(f"the reader's file {path} cannot be read", why=str(error)) from error
-    return whole.hexdigest()
+    return files_digest(reader_files(folder), "the reader")
 
 
 def open_reader(folder: Path, threads: int = 0) -> PassageReader:
@@ -55,13 +47,7 @@ def open_reader(folder: Path, threads: int = 0) -> PassageReader:
     settings = TaskSettings.load(folder)
     if settings.task != QUESTION_ANSWERING:
         raise ArtefactError(f"{folder} is no reader", why=f"its task is {settings.task}")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's exceptions have no base class of their own
-        raise ArtefactError(f"{folder / GRAPH} is missing or damaged", why=str(error)) from error
+    session = open_graph(folder / GRAPH, threads)
 
     def run(input_ids: np.ndarray, attention_mask: np.ndarray, token_type_ids: np.ndarray) -> np.ndarray:
         feed = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ OUTPUT = "val_"
 """Beginning of the names of figures of the dev set."""
 
 
-class DevScored(pl.LightningModule):
+class DevScored(pl.LightningModule, ABC):
     """Trains a model with a head, and scores what it says about all of the dev set after every leg.
 
     Subclasses say what the loss is, what the model's output is, and what figures follow from the outputs.
@@ -56,17 +57,17 @@ class DevScored(pl.LightningModule):
         }
         self._dev: list[np.ndarray | None] = [None] * dev_size
 
+    @abstractmethod
     def loss(self, batch: LabelledBatch) -> Tensor:
         """What is made small: a number."""
-        raise NotImplementedError
 
     def outputs(self, batch: LabelledBatch) -> Tensor:
         """What is scored: a row, (B, ...), for every sequence."""
         return self.model(batch.input_ids, batch.attention_mask, batch.token_type_ids)
 
+    @abstractmethod
     def figures(self, outputs: Sequence[np.ndarray]) -> dict[str, float]:
         """Figures of the dev set by name, from the output of every sequence."""
-        raise NotImplementedError
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
         """The loss."""
