@@ -126,7 +126,10 @@ decoder_layers = 3
 inner = 512
 dropout = 0.2
 [finetune]
-budget = "15m"
+steps = 4000
+batch_tokens = 2048
+lr = 1e-3
+warmup = 0.1
 max_source = 128
 max_target = 48
 """,

@@ -88,9 +88,17 @@ budget = "30m"
         copy("sst2/train.tsv", "sst2/dev.tsv"),
         "dev.tsv",
     ),
-    "clinc150": understanding("classification", 'data = "train.jsonl"\ndev = "val.jsonl"\n', intents, "val.jsonl"),
+    "clinc150": understanding(
+        "classification",
+        'data = "train.jsonl"\ndev = "val.jsonl"\nlr = 2e-4\nepochs = 8\ndropout = 0.0\n',
+        intents,
+        "val.jsonl",
+    ),
     "banking77": understanding(
-        "classification", 'data = "train.jsonl"\n', table("banking77/train.csv", "text", "category", 0.1), "test.jsonl"
+        "classification",
+        'data = "train.jsonl"\nlr = 2e-4\nepochs = 12\ndropout = 0.0\n',
+        table("banking77/train.csv", "text", "category", 0.1),
+        "test.jsonl",
     ),
     "online-shopping": understanding(
         "classification",
@@ -116,7 +124,12 @@ budget = "30m"
         copy("stsb/stsb-en-train.csv", "stsb/stsb-en-dev.csv"),
         "stsb-en-dev.csv",
     ),
-    "squad": understanding("question-answering", 'data = "train-v1.1.json"\n', squad, "answerable.json"),
+    "squad": understanding(
+        "question-answering",
+        'data = "train-v1.1.json"\nlr = 1e-4\ndropout = 0.0\ndev_questions = 500\nbudget = "2h"\n',
+        squad,
+        "answerable.json",
+    ),
     "drcd": understanding("question-answering", 'data = "train.json"\n', articles_of_drcd, "test.json"),
 }
 
