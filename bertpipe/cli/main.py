@@ -23,7 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": ("bertpipe.cli.init", "Write a commented bertpipe.toml for a folder of text."),
     "import": ("bertpipe.cli.import_model", "Read a published model, to use it or to train it further."),
     "run": ("bertpipe.cli.run", "Read, learn and index: bring every step up to date."),
-    "search": ("bertpipe.cli.search", "Ask the index."),
+    "search": ("bertpipe.cli.search", "Find the passages that answer a query best."),
     "ask": ("bertpipe.cli.ask", "Answer a question from the documents."),
     "status": ("bertpipe.cli.status", "Show which steps are fresh, and why the others are not."),
     "predict": ("bertpipe.cli.predict", "Say what a model has learned about texts: classes, names, similarity."),
@@ -52,7 +52,7 @@ EPILOG: Final = """\b
 Examples:
   bertpipe init notes                 write bertpipe.toml for the folder notes
   bertpipe run                        read, learn and index
-  bertpipe search "how to sort"       ask the index
+  bertpipe search "how to sort"       find passages
   bertpipe run -p other.toml --set pretrain.budget=10m
 """
 
