@@ -51,8 +51,6 @@ def ask(question: str, k: int, folder: str | None, pipeline: str | None, as_json
 
     With - for QUESTION, read questions from standard input, one a line; --json then prints one JSON document a line.
     """
-    if folder and pipeline:
-        raise click.UsageError("Name either an index with --index or a pipeline with -p.")
     index = open_index(folder, pipeline)
 
     from bertpipe.retrieval.asking import ask as ask_index

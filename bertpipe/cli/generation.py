@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bertpipe.cli.numbered_lines import numbered_lines
 from bertpipe.errors import ArtefactError, ConfigError, InputError
 from bertpipe.models.decoding import USUAL
 from bertpipe.pipeline.artefact import Artefact
@@ -111,11 +112,8 @@ def input_lines() -> Iterator[tuple[int, str]]:
         InputError: A line is not UTF-8, or there is none.
     """
     place = 0
-    for place, line in enumerate(sys.stdin.buffer, start=1):
-        try:
-            yield place, line.decode("utf-8-sig" if place == 1 else "utf-8").strip()
-        except UnicodeDecodeError as error:
-            raise InputError("not UTF-8", path="standard input", line=place, why=str(error)) from error
+    for place, line in numbered_lines(sys.stdin.buffer, "standard input"):
+        yield place, line
     if not place:
         raise InputError("standard input is empty", hint="Give one text a line.")
 

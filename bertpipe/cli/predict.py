@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bertpipe.cli.generation import input_lines, windows
+from bertpipe.cli.numbered_lines import numbered_lines
 from bertpipe.cli.options import json_option, with_options
 from bertpipe.cli.output import print_json
 from bertpipe.cli.prediction_text import show
@@ -139,11 +140,8 @@ def _file_lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with path.open("rb") as file:
             place = 0
-            for place, line in enumerate(file, start=1):
-                try:
-                    yield place, line.decode("utf-8-sig" if place == 1 else "utf-8").strip()
-                except UnicodeDecodeError as error:
-                    raise InputError("not UTF-8", path=path, line=place, why=str(error)) from error
+            for place, line in numbered_lines(file, path):
+                yield place, line
             if not place:
                 raise InputError("the file is empty", path=path, hint="Give one text a line.")
     except OSError as error:

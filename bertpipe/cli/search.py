@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bertpipe.cli.numbered_lines import numbered_lines
 from bertpipe.cli.options import json_option, pipeline_option, with_options
 from bertpipe.cli.output import number, plain, print_json, tail_of
 from bertpipe.cli.wrapping import line_ends
@@ -59,8 +60,6 @@ def search(query: str, k: int, mode: str | None, folder: str | None, pipeline: s
 
     With - for QUERY, read queries from standard input, one a line; --json then prints one JSON document a line.
     """
-    if folder and pipeline:
-        raise click.UsageError("Name either an index with --index or a pipeline with -p.")
     index = open_index(folder, pipeline)
     several = query == "-"
     searched = False
@@ -85,7 +84,11 @@ def open_index(folder: str | None, pipeline: str | None) -> Index:
     Raises:
         ConfigError: There is no pipeline, or it is for something else.
         ArtefactError: There is no index yet, or it is damaged.
+        UsageError: Both are given.
     """
+    if folder and pipeline:
+        raise click.UsageError("Name either an index with --index or a pipeline with -p.")
+
     from bertpipe.retrieval.index import Index
 
     if folder:
@@ -112,11 +115,7 @@ def query_lines() -> Iterable[str]:
     Raises:
         InputError: One is not UTF-8.
     """
-    for place, line in enumerate(sys.stdin.buffer, start=1):
-        try:
-            text = line.decode("utf-8-sig" if place == 1 else "utf-8").strip()
-        except UnicodeDecodeError as error:
-            raise InputError("not UTF-8", path="standard input", line=place, why=str(error)) from error
+    for _, text in numbered_lines(sys.stdin.buffer, "standard input"):
         if text:
             yield text
 

@@ -67,6 +67,11 @@ class Predictor:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model.to(self.device).eval()
 
+    @property
+    def tagging_scheme(self) -> TaggingScheme:
+        """The tags of a tagger, and which of them may follow each other."""
+        return TaggingScheme("bioes" if self.settings.scheme == "bioes" else "iob2", self.settings.labels)
+
     def predict(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Iterator[Prediction]:
         """Predictions for texts, in their order.
 
@@ -145,7 +150,7 @@ class Predictor:
             )
 
     def _tag(self, texts: Sequence[str]) -> Iterator[Tagged]:
-        scheme = TaggingScheme("bioes" if self.settings.scheme == "bioes" else "iob2", self.settings.labels)
+        scheme = self.tagging_scheme
         words = [find_words(text) for text in texts]
         sentences = [
             units_of([text[start:end] for start, end in spans], self.tokenizer)

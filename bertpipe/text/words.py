@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from bertpipe.text.tokenizer import Tokenizer
 
@@ -67,6 +68,17 @@ def find_words(text: str) -> list[tuple[int, int]]:
     return found
 
 
+def join_words(words: Sequence[str]) -> tuple[str, list[int]]:
+    """Words as people write them, with spaces between where the script has spaces, and where each begins."""
+    text, starts = "", []
+    for place, word in enumerate(words):
+        if place and not (is_unspaced(words[place - 1]) and is_unspaced(word)):
+            text += " "
+        starts.append(len(text))
+        text += word
+    return text, starts
+
+
 def units_of(words: Sequence[str], tokenizer: Tokenizer) -> list[Unit]:
     """Cuts a sentence into what gets tags.
 
@@ -80,13 +92,8 @@ def units_of(words: Sequence[str], tokenizer: Tokenizer) -> list[Unit]:
         Units by their place. ``start`` and ``end`` count in the words put one behind the other, without spaces. A word
         whose beginning is the end of a piece has no unit of its own; one without any piece has the unknown's.
     """
-    text, starts, plain = "", [], [0]
-    for place, word in enumerate(words):
-        if place and not (is_unspaced(words[place - 1]) and is_unspaced(word)):
-            text += " "
-        starts.append(len(text))
-        text += word
-        plain.append(plain[-1] + len(word))
+    text, starts = join_words(words)
+    plain = [0, *accumulate(map(len, words))]
     units: list[Unit] = []
     covered = 0  # up to which place of the plain text there are units
     leading: list[int] = []

@@ -39,10 +39,10 @@ def evaluate_answers(folder: Path, data: Path, rules: str, errors: int, progress
     questions = list(asked)
     if not questions:
         raise InputError("there is no question to measure with", path=data)
+    some_impossible = any(one.impossible for one in questions)
     if rules == "auto":
-        empty = any(one.impossible for one in questions)
         chinese = is_chinese(answer.text for one in questions for answer in one.answers)
-        rules = "cmrc" if chinese and not empty else "squad2" if empty else "squad"
+        rules = "cmrc" if chinese and not some_impossible else "squad2" if some_impossible else "squad"
     progress.start("reading", total=len(questions), unit="questions")
     readings: list[Reading] = []
     for start in range(0, len(questions), GROUP):
@@ -54,7 +54,6 @@ def evaluate_answers(folder: Path, data: Path, rules: str, errors: int, progress
     truth = [[answer.text for answer in one.answers] for one in questions]
     forced = [one.text if one else "" for one in best]
     none = [1.0 - one.score if one else 1.0 for one in best]
-    some_impossible = any(one.impossible for one in questions)
     # Where every question has an answer, none is held back.
     said = [one.text if one and (not some_impossible or reader.good_enough(one)) else "" for one in best]
     report = score_answers(said, truth, rules=rules).as_json()  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from bertpipe.progress import Progress
 from bertpipe.stages.evaluation.calibration import calibration_of
 from bertpipe.stages.evaluation.data_fields import DataFields
 from bertpipe.text.readers.tagged import TaggedReader, TaggedSentence
-from bertpipe.text.words import is_unspaced, units_of
+from bertpipe.text.words import join_words, units_of
 
 if TYPE_CHECKING:
     from bertpipe.models.predictor import Predictor
@@ -27,11 +27,9 @@ def evaluate_entities(
     import numpy as np
 
     from bertpipe.tasks.entity_scores import score_entities
-    from bertpipe.tasks.tagging_scheme import TaggingScheme
     from bertpipe.text.tagger_sequences import unit_tags, word_tags
 
-    settings = predictor.settings
-    scheme = TaggingScheme("bioes" if settings.scheme == "bioes" else "iob2", settings.labels)
+    scheme = predictor.tagging_scheme
     sentences = list(TaggedReader(data, word_column=fields.word_column, tag_column=fields.tag_column))
     place = {label: number for number, label in enumerate(scheme.labels)}
     progress.start("tagging", total=len(sentences), unit="sentences")
@@ -78,19 +76,11 @@ def _worst(sentences: Sequence[TaggedSentence], said: Sequence[Sequence[str]], m
             "id": sentences[place].id,
             "right": _named(sentences[place].words, true),
             "predicted": _named(sentences[place].words, found),
-            "text": _joined(sentences[place].words),
+            "text": join_words(sentences[place].words)[0],
         }
         for _, place, true, found in wrong[:most]
     ]
 
 
 def _named(words: Sequence[str], spans: Sequence[Span]) -> str:
-    return "; ".join(f"{span.kind}: {_joined(words[span.start : span.end])}" for span in spans) or "none"
-
-
-def _joined(words: Sequence[str]) -> str:
-    """Words as people write them: Chinese ones without spaces."""
-    text = ""
-    for before, word in zip(["", *words], words, strict=False):
-        text += word if not text or (is_unspaced(before) and is_unspaced(word)) else f" {word}"
-    return text
+    return "; ".join(f"{span.kind}: {join_words(words[span.start : span.end])[0]}" for span in spans) or "none"
