@@ -54,9 +54,9 @@ Examples:
 @click.option("--tag-column", metavar="NAME", help="Column or field of the tags.")
 @click.option(
     "--rules",
-    type=click.Choice(["auto", "squad", "squad2", "cmrc"]),
+    type=click.Choice(["squad", "squad2", "cmrc"]),
     metavar="WORD",
-    help="How answers are compared.  [auto|squad|squad2|cmrc; default: auto]",
+    help="How answers are compared.  [squad|squad2|cmrc; default: as suits DATA]",
 )
 @click.option("--errors", metavar="N", type=click.IntRange(0), help="Show the N worst errors.")
 @click.option("--html", metavar="FILE", help="Write a page with figures, and the worst errors.")
@@ -99,7 +99,7 @@ def evaluate(paths: tuple[str, ...], pipeline: str | None, as_json: bool, **opti
         folder,
         data,
         fields,
-        rules=options["rules"] or "auto",
+        rules=options["rules"],
         errors=options["errors"],
         html=options["html"],
         as_json=as_json,

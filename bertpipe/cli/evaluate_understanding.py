@@ -21,7 +21,7 @@ def evaluate_understanding(
     data: Path,
     fields: Mapping[str, str | None],
     *,
-    rules: str,
+    rules: str | None,
     errors: int | None,
     html: str | None,
     as_json: bool,
@@ -32,7 +32,7 @@ def evaluate_understanding(
         folder: The model's.
         data: Data with the right answers.
         fields: Where it has what; None where nothing was said.
-        rules: How answers are compared.
+        rules: How answers are compared; None where nothing was said.
         errors: How many of the worst errors to show.
         html: File for a page.
         as_json: Print JSON.

@@ -10,11 +10,11 @@ import click
 from bertpipe.cli.imported_model import ImportedModel
 from bertpipe.cli.pipeline_text import content_of, pipeline_text, run_command
 from bertpipe.cli.understanding_text import TASKS as UNDERSTANDING
-from bertpipe.cli.understanding_text import Labelled, guess_fields, understanding_text
+from bertpipe.cli.understanding_text import WITHOUT_FIELDS, Labelled, guess_fields, understanding_text
 from bertpipe.duration import parse_duration
 from bertpipe.errors import ConfigError, InputError
 from bertpipe.models.decoding import DIALOGUE, USUAL
-from bertpipe.models.task_settings import SIMILARITY, TAGGING
+from bertpipe.models.task_settings import SIMILARITY
 from bertpipe.pipeline.pipeline_file import FILE_NAME, RETRIEVAL
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ Examples:
   bertpipe init papers.jsonl --task summarization --title-field abstract
   bertpipe init reviews.csv --task classification --model models/minilm
   bertpipe init names.conll --task tagging --corpus articles
+  bertpipe init squad.json --task question-answering --model models/minilm
 """
 )
 @click.argument("folder")
@@ -169,7 +170,9 @@ def _write_understanding(
     if start is not None and not (start / "model.safetensors").is_file():
         raise ConfigError(f"{start} holds no model", hint="Read one with `bertpipe import`")
     found = given
-    if task == TAGGING:
+    if task in WITHOUT_FIELDS:
+        if given.text_field or given.pair_field or given.label_field:
+            raise ConfigError(f"fields have no names in files for {task}", hint="Leave them out")
         if start is None and text is None:
             raise ConfigError(
                 "it does not show what to learn the language from",

@@ -15,6 +15,7 @@ from bertpipe.cli.options import json_option, with_options
 from bertpipe.cli.output import print_json
 from bertpipe.cli.prediction_text import show
 from bertpipe.errors import ArtefactError, ConfigError, InputError
+from bertpipe.models.task_settings import QUESTION_ANSWERING, SETTINGS, UNDERSTANDING
 from bertpipe.pipeline.artefact import MANIFEST, Artefact
 from bertpipe.text.surrogates import encodable
 
@@ -30,12 +31,13 @@ Examples:
   bertpipe predict runs/reviews/finetune "The soup was cold."
   bertpipe predict runs/names/finetune "Ann lives in Oslo." --json
   bertpipe predict runs/alike/finetune "A dog runs." --pair "A dog is running."
+  bertpipe predict runs/qa/finetune "Who left?" --pair "Ann left at noon."
   bertpipe predict runs/reviews/finetune --file reviews.txt --json > answers.jsonl
 """
 )
 @click.argument("model")
 @click.argument("text", required=False)
-@click.option("--pair", metavar="TEXT", help="The second text, for a model that reads pairs.")
+@click.option("--pair", metavar="TEXT", help="The second text, for a model that reads pairs: questions and texts too.")
 @click.option("--file", "file_name", metavar="FILE", help="Read texts from a file, one a line.")
 @click.option(
     "--top", metavar="N", type=click.IntRange(1), help="Show the N likeliest labels.  [default: 5, --json: all]"
@@ -43,10 +45,13 @@ Examples:
 def predict(
     model: str, text: str | None, pair: str | None, file_name: str | None, top: int | None, as_json: bool
 ) -> None:
-    """Say about TEXT what MODEL has learned: its classes, the names in it, or how similar it is to another.
+    """Say about TEXT what MODEL has learned.
 
-    MODEL is the folder of a finetune step. With - for TEXT, or with --file, predict line by line; where the model reads
-    pairs, a line holds both texts with a tab between them. --json then prints one JSON document a line.
+    That is its classes, the names in it, how similar it is to another text, or what another text answers to it. MODEL
+    is the folder of a finetune step.
+
+    With - for TEXT, or with --file, predict line by line; where the model reads pairs, a line holds both texts with a
+    tab between them. --json then prints one JSON document a line.
     """
     if (text is None) == (file_name is None):
         raise click.UsageError("Give a text, - for standard input, or --file FILE.")
@@ -71,7 +76,7 @@ def predict(
         if error is not None:  # what came before it is answered
             raise error
     if cut:
-        limit = predictor.settings.max_tokens
+        limit = predictor.settings.question_tokens or predictor.settings.max_tokens
         which = f"{cut:,} texts are" if several else "the text is"
         click.echo(f"note: {which} longer than the {limit} tokens that the model reads", err=True)
 
@@ -89,13 +94,11 @@ def open_predictor(model: str) -> Predictor:
     if (folder / MANIFEST).is_file():
         Artefact.open(folder)
 
-    from bertpipe.models.task_settings import SETTINGS
-
     if not (folder / SETTINGS).is_file():
         raise ConfigError(
             f"{folder} has learned no task of this kind",
             why=f"it has no {SETTINGS}",
-            hint="Name the finetune step of a pipeline for classification, tagging or similarity.",
+            hint=f"Name the finetune step of a pipeline for {', '.join(UNDERSTANDING)}.",
         )
 
     from bertpipe.models.predictor import Predictor
@@ -109,9 +112,10 @@ def _texts(
     """Texts, with their second ones, up to the first that cannot be read, and why that one cannot."""
     texts: list[str] = []
     pairs: list[str] = []
-    paired = predictor.settings.paired
+    paired = predictor.paired
     if paired and pair is None and not group[0][0]:
-        raise ConfigError("the model is for pairs of texts", hint="Give the second one with --pair.")
+        what = "a question's text" if predictor.settings.task == QUESTION_ANSWERING else "the second one"
+        raise ConfigError("the model is for pairs of texts", hint=f"Give {what} with --pair.")
     if pair is not None and not paired:
         raise ConfigError("the model is for single texts", hint="Leave out --pair.")
     for place, line in group:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from bertpipe.cli.output import plain
-from bertpipe.models.predictions import Classified, Compared, Prediction, Tagged
+from bertpipe.models.predictions import Answered, Classified, Compared, Prediction, Tagged
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +20,7 @@ _COLOURS: Final = ("cyan", "green", "magenta", "yellow", "blue", "red")
 def show(prediction: Prediction, *, top: int | None, one_line: bool) -> None:
     """Draws a prediction on standard output.
 
-    Without a terminal names stand in brackets: ``[Ann PER] lives in [Oslo LOC].``
+    Without colours names stand in brackets: ``[Ann PER] lives in [Oslo LOC].``
 
     Args:
         prediction: The prediction.
@@ -32,6 +32,8 @@ def show(prediction: Prediction, *, top: int | None, one_line: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     if isinstance(prediction, Tagged):
         console.print(tagged_text(prediction, coloured=console.is_terminal and not console.no_color))
+    elif isinstance(prediction, Answered):
+        _answers(console, prediction, one_line=one_line)
     elif isinstance(prediction, Compared):
         tail = f"  {_short(prediction.text)} | {_short(prediction.pair)}" if one_line else ""
         console.print(f"{prediction.score:.3f}", f"cosine {prediction.cosine:.3f}{tail}", sep="  ", markup=False)
@@ -67,6 +69,26 @@ def tagged_text(tagged: Tagged, *, coloured: bool) -> Text:
         place = entity.end
     drawn.append(_clean(tagged.text[place:]))
     return drawn
+
+
+def _answers(console: Console, answered: Answered, *, one_line: bool) -> None:
+    """The answers, and unless it is one of several the text with the best of them in it."""
+    from rich.text import Text
+
+    if one_line:
+        best = answered.answers[0] if answered.answers else None
+        words = f"{plain(best.text)}  {best.score:.3f}" if best else "no answer"
+        console.print(f"{words}  {_short(answered.text)}", markup=False)
+        return
+    if not answered.answers:
+        console.print("No answer: the text does not answer it.")
+        return
+    for answer in answered.answers:
+        console.print(Text.assemble((plain(answer.text), "bold green"), f"  {answer.score:.3f}"))
+    best = answered.answers[0]
+    text = answered.pair
+    parts = text[: best.start], text[best.start : best.end], text[best.end :]
+    console.print(Text.assemble(_clean(parts[0]), (_clean(parts[1]), "bold green"), _clean(parts[2])), style="dim")
 
 
 def _bars(console: Console, prediction: Classified, top: int) -> None:

@@ -1,4 +1,4 @@
-"""What `bertpipe init --task` writes: a commented pipeline file that learns classes, tags or similarity."""
+"""What `bertpipe init --task` writes: a commented pipeline file that learns classes, tags, similarity or answers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Final
 from bertpipe.cli.generation_text import precision_key
 from bertpipe.cli.pipeline_text import name_of, quoted, relative, run_command
 from bertpipe.duration import format_duration
-from bertpipe.models.task_settings import CLASSIFICATION, SIMILARITY, TAGGING
+from bertpipe.models.task_settings import CLASSIFICATION, QUESTION_ANSWERING, SIMILARITY, TAGGING
 from bertpipe.pipeline.pipeline_file import FILE_NAME
 
-TASKS: Final = (CLASSIFICATION, TAGGING, SIMILARITY)
+TASKS: Final = (CLASSIFICATION, TAGGING, SIMILARITY, QUESTION_ANSWERING)
+# Tasks whose files have a layout of their own, without fields to name.
+WITHOUT_FIELDS: Final = (TAGGING, QUESTION_ANSWERING)
 # Names that fields with what is to be learned often have, and those of second texts.
 LABEL_FIELDS: Final = ("label", "labels", "category", "class", "intent", "sentiment", "target", "score", "similarity")
 PAIR_FIELDS: Final = ("pair", "sentence2", "text2", "hypothesis", "text_b")
@@ -27,7 +29,7 @@ _TEMPLATE: Final = """\
 #
 #   {run_command}
 #       learns
-#   bertpipe predict {model_folder} TEXT
+#   bertpipe predict {model_folder} {said}
 #       uses what was learned
 #
 # All keys of a step and what they are if left out: `bertpipe STEP {option}--help`.
@@ -36,7 +38,8 @@ _TEMPLATE: Final = """\
 # What this pipeline is called: its results are in runs/{name_plain}.
 name = {name}
 
-# What it learns: "classification", "tagging" or "similarity".
+# What it learns: "classification", "tagging", "similarity" or
+# "question-answering".
 task = "{task}"
 
 # Where results go, relative to this file.
@@ -50,7 +53,7 @@ data = {path}
 # dev = "dev{ending}"
 
 {fields}# Tokens that are read at once{long}.
-max_tokens = 128
+max_tokens = {max_tokens}
 
 # How often all of data is seen. The weights that measure best are kept.
 epochs = {epochs}
@@ -112,6 +115,18 @@ score_field = {label}
 _TAGS: Final = """\
 # Tags that the model learns, "iob2" or "bioes"; the file may have either.
 scheme = "iob2"
+
+"""
+
+
+_QUESTIONS: Final = """\
+# An answer that does not stand where it should is counted and left out; true
+# stops there.
+strict = false
+
+# Questions that are asked about another text too, where they have no answer,
+# beside each with an answer. 0: every question has one.
+negatives = 0.5
 
 """
 
@@ -188,7 +203,12 @@ def understanding_text(
             budget=quoted(format_duration(_PRETRAINING_SHARE * budget)),
             precision=precision_key(),
         )
-    fields = {CLASSIFICATION: _CLASSES, TAGGING: _TAGS, SIMILARITY: _SCORES}[task]
+    fields = {
+        CLASSIFICATION: _CLASSES,
+        TAGGING: _TAGS,
+        SIMILARITY: _SCORES,
+        QUESTION_ANSWERING: _QUESTIONS,
+    }[task]
     return _TEMPLATE.format(
         task=task,
         path_shown=path,
@@ -202,7 +222,9 @@ def understanding_text(
         path=quoted(path),
         ending=labelled.source.suffix,
         fields=fields.format(**keys),
-        long="; more are read in windows" if task == TAGGING else "; the rest is not read",
-        epochs="10" if task == TAGGING else "4",
+        long="; more are read in windows" if task in WITHOUT_FIELDS else "; the rest is not read",
+        said={SIMILARITY: "TEXT --pair TEXT", QUESTION_ANSWERING: "QUESTION --pair TEXT"}.get(task, "TEXT"),
+        max_tokens="256" if task == QUESTION_ANSWERING else "128",
+        epochs={TAGGING: "10", QUESTION_ANSWERING: "2"}.get(task, "4"),
         precision=precision_key(),
     )

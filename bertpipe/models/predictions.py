@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bertpipe.tasks.answer_spans import AnswerSpan
+
 # Digits that are worth writing down.
 DIGITS = 4
 
@@ -104,4 +106,29 @@ class Compared:
         return asdict(self) | {"score": round(self.score, DIGITS), "cosine": round(self.cosine, DIGITS)}
 
 
-Prediction = Classified | Tagged | Compared
+@dataclass(frozen=True)
+class Answered:
+    """What a text answers to a question.
+
+    Attributes:
+        text: The question.
+        pair: The text that was read for it.
+        answers: Most probable first; none where the text does not answer it.
+        cut: The model has not read the end of the question.
+    """
+
+    text: str
+    pair: str
+    answers: tuple[AnswerSpan, ...]
+    cut: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values."""
+        answers = [
+            {"text": one.text, "start": one.start, "end": one.end, "probability": round(one.score, DIGITS)}
+            for one in self.answers
+        ]
+        return {"text": self.text, "pair": self.pair, "answers": answers, "cut": self.cut}
+
+
+Prediction = Classified | Tagged | Compared | Answered

@@ -10,11 +10,13 @@ import torch
 from scipy.special import expit, softmax
 
 from bertpipe.errors import ArtefactError, ConfigError, InputError
-from bertpipe.models.checkpoint import load_classifier, load_encoder, load_tagger
+from bertpipe.models.answer_reader import AnswerReader
+from bertpipe.models.answerer import answerer
+from bertpipe.models.checkpoint import load_classifier, load_encoder, load_reader, load_tagger
 from bertpipe.models.encoder import TextEncoder
 from bertpipe.models.like_length import like_length
-from bertpipe.models.predictions import Classified, Compared, Entity, LabelProbability, Prediction, Tagged
-from bertpipe.models.task_settings import CLASSIFICATION, SIMILARITY, TAGGING, TaskSettings
+from bertpipe.models.predictions import Answered, Classified, Compared, Entity, LabelProbability, Prediction, Tagged
+from bertpipe.models.task_settings import CLASSIFICATION, QUESTION_ANSWERING, TAGGING, TaskSettings
 from bertpipe.models.text_classifier import TextClassifier
 from bertpipe.models.token_tagger import TokenTagger
 from bertpipe.tasks.tagging_scheme import TaggingScheme, spans_of
@@ -25,13 +27,16 @@ from bertpipe.text.words import Unit, find_words, units_of
 
 # Tokens in a batch, padding included, and texts that are read before the first of them is answered.
 BATCH_TOKENS, WINDOW = 8192, 256
+# Answers to a question, at most.
+ANSWERS = 3
 
 
 class Predictor:
     """Says about texts what its model has learned to say.
 
     Args:
-        folder: An artefact of the step ``finetune`` of a pipeline for classification, tagging or similarity.
+        folder: An artefact of the step ``finetune`` of a pipeline for classification, tagging, similarity or question
+            answering.
         device: Where to compute; by default on a GPU, if there is one.
 
     Attributes:
@@ -41,21 +46,20 @@ class Predictor:
 
     Raises:
         ArtefactError: A file is missing or damaged, or of another model.
-        ConfigError: The model is for another task.
     """
 
     def __init__(self, folder: Path | str, device: torch.device | str | None = None) -> None:
         folder = Path(folder)
         self.settings = TaskSettings.load(folder)
-        self.model: TextClassifier | TokenTagger | TextEncoder
+        self.model: TextClassifier | TokenTagger | TextEncoder | AnswerReader
         if self.settings.task == CLASSIFICATION:
             self.model = load_classifier(folder, len(self.settings.labels))
         elif self.settings.task == TAGGING:
             self.model = load_tagger(folder, len(self.settings.labels))
-        elif self.settings.task == SIMILARITY:
-            self.model = load_encoder(folder)
+        elif self.settings.task == QUESTION_ANSWERING:
+            self.model = load_reader(folder)
         else:
-            raise ConfigError(f"{folder} is for {self.settings.task}", hint="`bertpipe ask` is for questions.")
+            self.model = load_encoder(folder)
         self.tokenizer = Tokenizer(folder)
         config = self.model.bert.config
         if self.tokenizer.vocab_size > config.vocab_size or self.settings.max_tokens > config.max_length:
@@ -68,6 +72,11 @@ class Predictor:
         self.model.to(self.device).eval()
 
     @property
+    def paired(self) -> bool:
+        """It reads two texts: those that are compared, or a question and the text that may answer it."""
+        return self.settings.paired or self.settings.task == QUESTION_ANSWERING
+
+    @property
     def tagging_scheme(self) -> TaggingScheme:
         """The tags of a tagger, and which of them may follow each other."""
         return TaggingScheme("bioes" if self.settings.scheme == "bioes" else "iob2", self.settings.labels)
@@ -76,18 +85,18 @@ class Predictor:
         """Predictions for texts, in their order.
 
         Args:
-            texts: N texts.
+            texts: N texts, or questions.
             pairs: The second text of each, for a model that reads pairs, and only for one.
 
         Yields:
-            A `Classified`, `Tagged` or `Compared` for every text; all those of one model are of one class.
+            A `Classified`, `Tagged`, `Compared` or `Answered` for every text; all those of one model are of one class.
 
         Raises:
             InputError: A text is empty.
             ConfigError: The model reads pairs and there are none, or the other way round.
         """
-        if self.settings.paired != (pairs is not None):
-            wanted = "pairs of texts" if self.settings.paired else "single texts"
+        if self.paired != (pairs is not None):
+            wanted = "pairs of texts" if self.paired else "single texts"
             raise ConfigError(f"the model is for {wanted}", hint="Give each text its second one, or none.")
         if pairs is not None and len(pairs) != len(texts):
             raise ValueError(f"{len(texts)} texts, but {len(pairs)} second texts")
@@ -102,7 +111,8 @@ class Predictor:
                 yield from self._classify(some, others)
             else:
                 assert others is not None
-                yield from self._compare(some, others)
+                read = self._read if self.settings.task == QUESTION_ANSWERING else self._compare
+                yield from read(some, others)
 
     def unit_log_probabilities(self, sentences: Sequence[Sequence[Unit]]) -> list[np.ndarray]:
         """Calibrated log-probabilities of the tags of every unit.
@@ -178,6 +188,14 @@ class Predictor:
             score = float(np.clip(settings.slope * cosine + settings.intercept, settings.lowest, settings.highest))
             cut = any(len(ids[one]) + 2 > settings.max_tokens for one in both)
             yield Compared(text, pair, score, cosine, cut)
+
+    def _read(self, questions: Sequence[str], texts: Sequence[str]) -> Iterator[Answered]:
+        assert isinstance(self.model, AnswerReader)
+        reader = answerer(self.model, self.tokenizer, self.settings, self.device)
+        readings = reader.read_pairs(list(zip(questions, texts, strict=True)), k=ANSWERS)
+        for question, text, reading in zip(questions, texts, readings, strict=True):
+            good = tuple(one for one in reading.answers if reader.good_enough(one))
+            yield Answered(question, text, good, reading.cut)
 
     @torch.inference_mode()
     def _outputs(self, sequences: Sequence[list[int]], types: Sequence[list[int]] | None) -> list[np.ndarray]:

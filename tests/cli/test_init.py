@@ -180,6 +180,7 @@ EXAMPLES = {
     "classification": ("reviews.csv", "review,sentiment\nfine,good\npoor,bad\n"),
     "similarity": ("pairs.tsv", "sentence1\tsentence2\tscore\na b\tc d\t1.5\n"),
     "tagging": ("names.conll", "Ann\tB-PER\nruns\tO\n"),
+    "question-answering": ("questions.json", '{"data": []}'),
 }
 
 
@@ -227,6 +228,7 @@ def test_a_classifier_learns_its_language_from_its_own_texts(notes):
     ("arguments", "words"),
     [
         (["names.conll", "--task", "tagging"], "Name a model with --model, or text with --corpus"),
+        (["names.conll", "--task", "question-answering", "--label-field", "x"], "fields have no names"),
         (["names.conll", "--task", "tagging", "--model", "my notes"], "my notes holds no model"),
         (["names.conll", "--task", "tagging", "--model", "x", "--corpus", "y"], "--model and --corpus are both given"),
         (["plain.csv", "--task", "classification"], "the fields are a, b, c"),

@@ -1,5 +1,6 @@
 """Predictors of random weights; `tests/stages/understanding` has those that have learned something."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,14 @@ import pytest
 import torch
 
 from bertpipe.errors import ConfigError, InputError
+from bertpipe.models.answer_reader import AnswerReader
+from bertpipe.models.answerer import answerer
 from bertpipe.models.bert import Bert
 from bertpipe.models.checkpoint import save_model
 from bertpipe.models.config import BertConfig
 from bertpipe.models.encoder import TextEncoder
 from bertpipe.models.predictor import Predictor
-from bertpipe.models.task_settings import CLASSIFICATION, SIMILARITY, TAGGING, TaskSettings
+from bertpipe.models.task_settings import CLASSIFICATION, QUESTION_ANSWERING, SIMILARITY, TAGGING, TaskSettings
 from bertpipe.models.text_classifier import TextClassifier
 from bertpipe.models.token_tagger import TokenTagger
 from bertpipe.tasks.tagging_scheme import TaggingScheme
@@ -116,6 +119,24 @@ def test_similarity_is_symmetric_and_within_its_scale(make):
     assert same.score == 4.0
     with pytest.raises(ConfigError, match="pairs of texts"):
         list(encoder.predict(["a"]))
+
+
+def test_answers_are_those_of_the_reader_that_are_good_enough(make):
+    settings = TaskSettings(QUESTION_ANSWERING, 48, stride=8, question_tokens=16, answer_tokens=8, threshold=0.0)
+    predictor = make(AnswerReader, settings)
+    questions, texts = ["Who waits?", "怎么清洗？"], [TEXTS[0] * 4, TEXTS[2] * 4]
+    found = list(predictor.predict(questions, texts))
+    reader = answerer(predictor.model, predictor.tokenizer, settings, "cpu")
+    readings = reader.read_pairs(list(zip(questions, texts, strict=True)), k=3)
+    for one, text, reading in zip(found, texts, readings, strict=True):
+        assert one.answers == tuple(reading.answers)
+        assert len(one.answers) == 3
+        for answer in one.answers:
+            assert text[answer.start : answer.end] == answer.text
+    hopeful = make(AnswerReader, replace(settings, threshold=1.1))
+    assert [one.answers for one in hopeful.predict(questions, texts)] == [(), ()]
+    with pytest.raises(ConfigError, match="pairs of texts"):
+        list(predictor.predict(questions))
 
 
 def test_nothing_and_too_little(classifier):

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 GROUP = 64
 
 
-def evaluate_answers(folder: Path, data: Path, rules: str, errors: int, progress: Progress) -> dict[str, Any]:
+def evaluate_answers(folder: Path, data: Path, rules: str | None, errors: int, progress: Progress) -> dict[str, Any]:
     """Measures a reader, each question on its own text.
 
     Args:
         folder: The model's.
         data: Questions, as JSON like SQuAD's.
-        rules: "squad" for SQuAD 1.1, "squad2" or "cmrc"; "auto": CMRC's for Chinese, else SQuAD 2.0's where there are
+        rules: "squad" for SQuAD 1.1, "squad2" or "cmrc"; None: CMRC's for Chinese, else SQuAD 2.0's where there are
             questions without an answer, else SQuAD 1.1's.
         errors: How many of the worst errors to give.
         progress: Told after every question.
@@ -40,7 +40,7 @@ def evaluate_answers(folder: Path, data: Path, rules: str, errors: int, progress
     if not questions:
         raise InputError("there is no question to measure with", path=data)
     some_impossible = any(one.impossible for one in questions)
-    if rules == "auto":
+    if rules is None:
         chinese = is_chinese(answer.text for one in questions for answer in one.answers)
         rules = "cmrc" if chinese and not some_impossible else "squad2" if some_impossible else "squad"
     progress.start("reading", total=len(questions), unit="questions")

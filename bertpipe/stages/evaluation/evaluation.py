@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bertpipe.errors import ConfigError
 from bertpipe.models.task_settings import CLASSIFICATION, QUESTION_ANSWERING, TAGGING, TaskSettings
 from bertpipe.progress import Progress
 from bertpipe.stages.evaluation.answers import evaluate_answers
@@ -22,7 +23,7 @@ def evaluate_model(
     data: Path,
     *,
     given: Mapping[str, str | None],
-    rules: str,
+    rules: str | None,
     errors: int,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def evaluate_model(
         folder: The artefact of a finetune step for one of `bertpipe.models.task_settings.UNDERSTANDING`.
         data: A file or folder in one of the formats that the step reads.
         given: Fields that the user has named, see `DataFields`.
-        rules: Of answers, see `evaluate_answers`.
+        rules: Of answers, see `evaluate_answers`; None lets the data decide.
         errors: How many of the worst errors to give.
         progress: Told how far it is.
 
@@ -40,12 +41,14 @@ def evaluate_model(
         JSON values: ``task``, ``model``, ``data``, ``items``, ``scores`` with intervals, and what else the task has.
 
     Raises:
-        BertpipeError: The model is damaged, or the data broken.
+        BertpipeError: The model is damaged, the data broken, or something was set that the task does not have.
     """
     task = TaskSettings.load(folder).task
     fields = DataFields.of_model(folder, given)
     if task == QUESTION_ANSWERING:
         report = evaluate_answers(folder, data, rules, errors, progress)
+    elif rules:
+        raise ConfigError("--rules means nothing for this model's task")
     else:
         from bertpipe.models.predictor import Predictor
 

@@ -106,6 +106,7 @@ def test_options_of_other_models(classification, tagging):
     assert done.code == 2
     assert "--beams is for models that write" in done.err
     assert "means nothing for this model's task" in evaluate(tagging, data, "--label-field", "x").error
+    assert "--rules means nothing for this model's task" in evaluate(tagging, data, "--rules", "squad").error
     assert "there is no model" in classification("evaluate", "nowhere", data, pipeline=False).error
     nowhere = evaluate(classification, data, "--html", "no/such/folder/page.html")
     assert "no file can be written there" in nowhere.error

@@ -7,8 +7,9 @@ import shutil
 import pytest
 from rich.console import Console
 
-from bertpipe.cli.prediction_text import tagged_text
-from bertpipe.models.predictions import Entity, Tagged
+from bertpipe.cli.prediction_text import show, tagged_text
+from bertpipe.models.predictions import Answered, Entity, Tagged
+from bertpipe.tasks.answer_spans import AnswerSpan
 
 REVIEWS = ["The kettle broke after two days. Never again.", "这个台灯很好用。谢谢卖家！"]
 NAMES = "Maria went from Velden to Oberdorf."
@@ -107,6 +108,17 @@ def test_names_are_coloured_on_a_terminal():
     assert tagged_text(tagged, coloured=False).plain == "[Ann PER] is in [[Oslo LOC]] [2J."
 
 
+def test_answers_are_shown_in_their_text(capsys):
+    text = "Ann left at \x1b[2Jnoon."
+    answered = Answered("Who left?", text, (AnswerSpan("Ann", 0, 0, 3, 0.9),), cut=False)
+    show(answered, top=None, one_line=False)
+    assert capsys.readouterr().out.splitlines() == ["Ann  0.900", "Ann left at  [2Jnoon."]
+    show(answered, top=None, one_line=True)
+    assert capsys.readouterr().out == "Ann  0.900  Who left?\n"
+    show(Answered("Who?", text, (), cut=False), top=None, one_line=False)
+    assert capsys.readouterr().out == "No answer: the text does not answer it.\n"
+
+
 def test_similarity_is_on_the_scale_of_the_scores(similarity):
     same = document(similarity, "A dog is running.", "--pair", "A dog is running.")
     other = document(similarity, "A dog is running.", "--pair", "A woman eats a piece of bread at home.")
@@ -161,7 +173,7 @@ def test_folders_that_are_no_such_model(classification, copy_of, tmp_path):
     assert classification("predict", str(folder), "x", pipeline=False).code == 0
     task = json.loads((folder / "task.json").read_text())
     for change, words in (
-        ({"task": "question-answering"}, "is for question-answering"),
+        ({"task": "question-answering"}, "is of another model"),
         ({"labels": ["a", "b"]}, "is of another model"),
         ({"max_tokens": 4096}, "parts that do not fit"),
         ({"labels": "a"}, "cannot be read"),

@@ -112,6 +112,22 @@ def test_a_pipeline_without_the_table_is_as_it_was(built, reading):
         assert ours == theirs, step
 
 
+def test_predicting_from_a_text_at_hand(reading):
+    folder = str(reading.runs / "reader")
+    text = "The grinder is cleaned with a brush. Never use water."
+    done = reading("predict", folder, "How do I clean it?", "--pair", text, "--json", pipeline=False)
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert (found["text"], found["pair"], found["cut"]) == ("How do I clean it?", text, False)
+    threshold = TaskSettings.load(reading.runs / "reader").threshold
+    for answer in found["answers"]:
+        assert text[answer["start"] : answer["end"]] == answer["text"]
+        assert answer["probability"] >= round(threshold, 4)
+    shown = reading("predict", folder, "-", stdin=f"Who?\t{text}\n", pipeline=False)
+    assert shown.out.rstrip().endswith("Who?")
+    assert "Give a question's text with --pair" in reading("predict", folder, "Who?", pipeline=False).error
+
+
 def test_without_a_reader_the_best_sentences(built):
     document, told = asked(built, "clean the grinder", "-k", "5")
     assert document["reader"] is False
