@@ -54,7 +54,7 @@ class SavedModel:
             return cls("imported", folder, tokenizer_file(folder), writes=_writes(folder))
         artefact = Artefact.open(folder)
         stage = artefact.manifest.stage
-        if stage == "finetune":
+        if stage in ("finetune", "reader"):
             if _writes(folder):
                 return cls("finetune", folder, tokenizer_file(folder), writes=True)
             if (folder / TASK).is_file():

@@ -26,6 +26,7 @@ class BaseModel:
         folder: Where it is.
         file: The tokenizer's file.
         imported: Somebody else pretrained it, or it was fine-tuned before: small steps suit it.
+        task: What it has learned to do, one of `bertpipe.models.task_settings.UNDERSTANDING`; empty if nothing.
     """
 
     bert: Bert
@@ -33,6 +34,7 @@ class BaseModel:
     folder: Path
     file: Path
     imported: bool
+    task: str = ""
 
 
 def open_base_model(run: StageRun) -> BaseModel:
@@ -54,6 +56,7 @@ def open_base_model(run: StageRun) -> BaseModel:
             "finetune.model is set for a pipeline that pretrains a model of its own",
             hint="Write it in the pipeline file's table [finetune]: then the pipeline has that step alone.",
         )
+    task = ""
     if run.inputs:
         folder, file = run.inputs["pretrain"], tokenizer_file(run.inputs["tokenize"])
         imported = bool(Manifest.read(folder).config["imported"])
@@ -63,7 +66,7 @@ def open_base_model(run: StageRun) -> BaseModel:
         saved = SavedModel.open(run.path(run.config.model))
         if saved.writes:
             raise ArtefactError(f"{saved.folder} is an encoder-decoder", hint="A BERT is needed.")
-        folder, file = saved.folder, saved.tokenizer
+        folder, file, task = saved.folder, saved.tokenizer, saved.task
         imported = saved.kind != "pretrain" or bool(Manifest.read(folder).config["imported"])
     bert = load_bert(folder)
     tokenizer = Tokenizer(file)
@@ -76,7 +79,7 @@ def open_base_model(run: StageRun) -> BaseModel:
         weights = bert.state_dict()
         bert = Bert(replace(bert.config, dropout=run.config.dropout))
         bert.load_state_dict(weights)
-    return BaseModel(bert, tokenizer, folder, file, imported)
+    return BaseModel(bert, tokenizer, folder, file, imported, task)
 
 
 def text_encoder(base: BaseModel) -> TextEncoder:

@@ -20,6 +20,7 @@ from bertpipe.stages.understanding.settings import (
     data_source,
     learning_rate,
     require_examples,
+    require_steps,
     train_best,
 )
 
@@ -56,7 +57,7 @@ def learn_to_read(run: StageRun) -> dict[str, Any]:
 
     from bertpipe.models.answer_reader import AnswerReader
     from bertpipe.models.answerer import answerer
-    from bertpipe.models.checkpoint import save_model
+    from bertpipe.models.checkpoint import load_reader, save_model
     from bertpipe.models.onnx_export import export_reader
     from bertpipe.retrieval.index import READER as READER_FOLDER
     from bertpipe.retrieval.reader import GRAPH
@@ -77,6 +78,10 @@ def learn_to_read(run: StageRun) -> dict[str, Any]:
     frame.check(bert.config.max_length)
     torch.manual_seed(config.seed)
     model = AnswerReader(bert)
+    if base.task == QUESTION_ANSWERING:
+        model.head.load_state_dict(load_reader(base.folder).head.state_dict())
+    else:
+        require_steps(config)
     freeze(bert, config.freeze)
     questions, dev_questions = _questions(run)
 
@@ -110,7 +115,7 @@ def learn_to_read(run: StageRun) -> dict[str, Any]:
             weight_decay=config.weight_decay,
             warmup=config.warmup,
             steps=steps,
-            layer_scales={"head.": config.head_lr_scale, **scales},
+            layer_scales={"head.": 1.0 if base.task == QUESTION_ANSWERING else config.head_lr_scale, **scales},
         )
 
     measured = batches(dev, 2)
@@ -205,7 +210,7 @@ def _read(run: StageRun, reader: SquadReader) -> list[Question]:
 
 FINETUNE_QUESTION_ANSWERING = Stage(
     name="finetune",
-    version=1,
+    version=2,
     config=QuestionAnsweringConfig,
     inputs=(Input("tokenize"), Input("pretrain")),
     run=learn_to_read,

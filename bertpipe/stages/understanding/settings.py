@@ -46,7 +46,7 @@ class UnderstandingConfig(TrainingConfig):
     lr: float | None = Field(
         None, gt=0, description="Highest learning rate; by default 0.0003, for an imported model 0.00005."
     )
-    head_lr_scale: float = Field(10.0, gt=0, description="Factor on lr for the head, which is new.")
+    head_lr_scale: float = Field(10.0, gt=0, description="Factor on lr for the head, where it is new.")
     layer_decay: float = Field(
         1.0, gt=0, le=1, description="The rate of a layer as a share of the rate of the one above it; 1 is none."
     )
@@ -119,7 +119,7 @@ def require_steps(config: UnderstandingConfig) -> None:
         ConfigError: It does not.
     """
     if config.steps == 0:
-        raise ConfigError("finetune.steps = 0 leaves a head that knows nothing", hint="Leave it out, or give a number.")
+        raise ConfigError("steps = 0 leaves a head that knows nothing", hint="Leave it out, or give a number.")
 
 
 def require_examples(count: int, what: str, path: Path) -> None:

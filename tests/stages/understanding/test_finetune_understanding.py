@@ -237,7 +237,7 @@ def test_impossible_settings(tagging, from_model):
 @pytest.mark.parametrize("name", ["classification", "tagging"])
 def test_a_head_that_learns_nothing_is_refused(classification, from_model, name):
     project = from_model(classification.runs / "pretrain", name, steps=0)
-    assert "finetune.steps = 0 leaves a head that knows nothing" in project("run").error
+    assert "steps = 0 leaves a head that knows nothing" in project("run").error
 
 
 def test_an_encoder_may_be_taken_as_it_is(classification, from_model):

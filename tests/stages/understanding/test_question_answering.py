@@ -112,6 +112,24 @@ def test_a_pipeline_without_the_table_is_as_it_was(built, reading):
         assert ours == theirs, step
 
 
+def test_a_trained_reader_serves_another_pipeline(reading, open_project, tmp_path):
+    project = open_project(shutil.copytree(reading.docs, tmp_path / "other" / "docs").parent)
+    write_questions(project)
+    known = (reading.runs / "reader" / "model.safetensors").read_bytes()
+    for steps, model in ((0, "reader"), (4, "reader"), (0, "pretrain")):
+        keys = KEYS.replace("steps = 4", f"steps = {steps}")
+        start = f'model = "{(reading.runs / model).as_posix()}"'
+        project.file.write_text(
+            f'name = "tiny"\ntask = "question-answering"\n[finetune]\n{start}\ndata = "questions.json"\n{keys}'
+        )
+        done = project("run")
+        if model == "pretrain":
+            assert "steps = 0 leaves a head that knows nothing" in done.error
+        else:
+            assert done.code == 0, done.err
+            assert ((project.runs / "finetune" / "model.safetensors").read_bytes() == known) == (steps == 0)
+
+
 def test_predicting_from_a_text_at_hand(reading):
     folder = str(reading.runs / "reader")
     text = "The grinder is cleaned with a brush. Never use water."
