@@ -97,6 +97,8 @@ def kind_of(annotation: Any) -> str:
         return ", ".join(shown(part) for part in parts)
     if get_origin(annotation) is Union or type(None) in get_args(annotation):
         return " or ".join(kind_of(part) for part in parts)
+    if get_origin(annotation) is tuple:
+        return f"list of {kind_of(parts[0])}s"
     return {int: "whole number", float: "number", str: "text", bool: "`true`, `false`"}[annotation]
 
 
@@ -107,6 +109,8 @@ def shown(value: Any) -> str:
         value = value.value
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        value = list(value)
     return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from pydantic import Field
 
-from bertpipe.errors import ConfigError, InputError
+from bertpipe.errors import ConfigError
 from bertpipe.pipeline.artefact import Manifest
 from bertpipe.pipeline.stage import Input, Stage, StageRun, resolve_path
 from bertpipe.stages.pretrain import PIECE_WEIGHTS
 from bertpipe.stages.tokenize import HELD_OUT, TRAIN
 from bertpipe.stages.training import TrainingConfig, require_text, train
+from bertpipe.stages.user_pairs import read_user_pairs
 
 ENCODER = "encoder"
 VALIDATION_STEPS = 2
@@ -32,8 +33,22 @@ class FinetuneConfig(TrainingConfig):
     )
     query_field: str = Field("query", description="Field of a pair that holds the query.")
     passage_field: str = Field("passage", description="Field of a pair that holds the passage.")
+    passage_title_field: str = Field("", description="Field of a pair that holds the passage's title, if it has one.")
+    pairs_share: float = Field(0.5, gt=0, le=1, description="Share of a batch that is taken from pairs.")
+    hard_negatives: int = Field(
+        0,
+        ge=0,
+        le=8,
+        description="Passages beside each pair of yours that look right and are not; found before.",
+    )
     batch_size: int = Field(
         384, ge=2, description="Pairs in a batch; every pair's passage is a negative of the others."
+    )
+    chunk_tokens: int = Field(
+        0, ge=0, description="Tokens of a batch that are held in memory at a time; 0: all. Slower by a third."
+    )
+    matryoshka: tuple[int, ...] = Field(
+        (), description="Numbers of first dimensions of the vectors that are to find well by themselves."
     )
     query_tokens: int = Field(32, ge=4, description="Longest query, in tokens.")
     passage_tokens: int = Field(128, ge=16, description="Longest passage, in tokens, its title included.")
@@ -79,6 +94,11 @@ def finetune(run: StageRun) -> dict[str, Any]:
                 if imported
                 else f"Lower it, or raise pretrain.max_length from {longest}.",
             )
+    if any(not 0 < dimensions < bert.config.width for dimensions in config.matryoshka):
+        raise ConfigError(
+            f"finetune.matryoshka = {list(config.matryoshka)} is not within the vectors",
+            hint=f"They have {bert.config.width} dimensions; take fewer.",
+        )
     torch.manual_seed(config.seed)
     encoder = TextEncoder(bert)
     learned = run.inputs["pretrain"] / PIECE_WEIGHTS
@@ -90,7 +110,7 @@ def finetune(run: StageRun) -> dict[str, Any]:
         )
     if config.steps != 0:
         require_text(store)
-    user_pairs = _user_pairs(run, tokenizer) if config.pairs else None
+    user_pairs = read_user_pairs(run, tokenizer, encoder) if config.pairs else None
 
     def pairs(source: TokenStore, size: int, seed: int) -> CorpusPairs:
         return CorpusPairs(
@@ -101,6 +121,8 @@ def finetune(run: StageRun) -> dict[str, Any]:
             passage_tokens=config.passage_tokens,
             seed=seed,
             user_pairs=user_pairs if source is store else None,
+            user_share=config.pairs_share,
+            hard_negatives=config.hard_negatives,
         )
 
     batches = pairs(store, config.batch_size, config.seed)
@@ -119,6 +141,8 @@ def finetune(run: StageRun) -> dict[str, Any]:
             steps=steps,
             pooling_lr_scale=config.pooling_lr_scale,
             token_lr_scale=token_lr_scale,
+            chunk_tokens=config.chunk_tokens,
+            dimensions=config.matryoshka,
         )
 
     context_scale = 1.0
@@ -143,27 +167,6 @@ def finetune(run: StageRun) -> dict[str, Any]:
     return {**metrics, "context_scale": context_scale}
 
 
-def _user_pairs(run: StageRun, tokenizer: Any) -> Any:
-    """The user's pairs as a token store: a pair is a document whose title is the query."""
-    from bertpipe.text.readers.folder import FolderReader
-    from bertpipe.text.token_store import TokenStore, TokenStoreWriter
-
-    path = run.path(run.config.pairs)
-    reader = FolderReader(path, text_field=run.config.passage_field, title_field=run.config.query_field)
-    writer = TokenStoreWriter(run.resume / "user_pairs", tokenizer.vocab_size)
-    for pair in reader:
-        if not pair.title.strip():
-            raise InputError(
-                "a pair without a query",
-                path=path,
-                why=f"{pair.id} has no field {run.config.query_field!r}",
-                hint="Name the field with finetune.query_field.",
-            )
-        writer.add(tokenizer.encode_batch([pair.title, pair.text]))
-    writer.close()
-    return TokenStore(run.resume / "user_pairs")
-
-
 def pairs_source(config: FinetuneConfig, base: Path) -> str:
     """Digest of the user's pairs; empty without any."""
     from bertpipe.text.readers.source_files import source_digest
@@ -173,7 +176,7 @@ def pairs_source(config: FinetuneConfig, base: Path) -> str:
 
 FINETUNE = Stage(
     name="finetune",
-    version=1,
+    version=2,
     config=FinetuneConfig,
     inputs=(Input("tokenize"), Input("pretrain")),
     run=finetune,

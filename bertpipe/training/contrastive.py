@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,6 +11,7 @@ import torch
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from bertpipe.models.encoder import TextEncoder
 from bertpipe.training.optimizer import adamw_with_warmup
@@ -26,7 +28,10 @@ class Contrastive(pl.LightningModule):
     """Pulls each query to its passage and away from the batch's other passages, and each passage likewise.
 
     InfoNCE in both directions with in-batch negatives and a learned temperature (van den Oord et al. 2018;
-    Karpukhin et al. 2020, section 3.2; Radford et al. 2021).
+    Karpukhin et al. 2020, section 3.2; Radford et al. 2021). Queries are also pulled away from the batch's hard
+    negatives. With chunks, the batch is encoded piece by piece, and each piece once more on the way back: memory does
+    not bound the number of negatives, and the gradients are those of the whole batch (Gao et al. 2021, "Scaling Deep
+    Contrastive Learning Batch Size under Memory Limited Setup").
 
     Args:
         encoder: The encoder, for both sides.
@@ -36,6 +41,9 @@ class Contrastive(pl.LightningModule):
         steps: Steps in all.
         pooling_lr_scale: Factor on the rate of the pooling's weights.
         token_lr_scale: Factor on the rate of the token embedding.
+        chunk_tokens: Tokens whose intermediate values are kept at a time; 0: the whole batch's.
+        dimensions: The loss counts the first so many dimensions of the vectors as well, each number of them for itself
+            (Kusupati et al. 2022, "Matryoshka Representation Learning", section 3).
     """
 
     def __init__(
@@ -48,9 +56,13 @@ class Contrastive(pl.LightningModule):
         steps: int,
         pooling_lr_scale: float,
         token_lr_scale: float,
+        chunk_tokens: int = 0,
+        dimensions: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.chunk_tokens = chunk_tokens
+        self.dimensions = (*dimensions, encoder.bert.config.width)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / START_TEMPERATURE)))
         self.recipe: dict[str, Any] = {
             "lr": lr,
@@ -66,13 +78,18 @@ class Contrastive(pl.LightningModule):
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         """The mean of the losses of both directions."""
-        scores = self._scores(batch)  # (B, B)
-        target = torch.arange(batch.pairs, device=scores.device)
-        return (functional.cross_entropy(scores, target) + functional.cross_entropy(scores.T, target)) / 2
+        vectors = self._vectors(batch)
+        losses = []
+        for dimensions in self.dimensions:
+            scores = self._scores(batch, vectors, dimensions)  # (B, B + H)
+            target = torch.arange(batch.pairs, device=scores.device)
+            back = scores[:, : batch.pairs].T
+            losses.append((functional.cross_entropy(scores, target) + functional.cross_entropy(back, target)) / 2)
+        return torch.stack(losses).mean()
 
     def validation_step(self, batch: PairBatch, batch_idx: int) -> None:
         """Logs the loss, and how often a query's own passage is the nearest of the batch."""
-        scores = self._scores(batch)
+        scores = self._scores(batch, self._vectors(batch), self.dimensions[-1])
         target = torch.arange(batch.pairs, device=scores.device)
         self.log("val_loss", functional.cross_entropy(scores, target), batch_size=batch.pairs)
         nearest = (scores.argmax(-1) == target).float().mean()
@@ -82,13 +99,36 @@ class Contrastive(pl.LightningModule):
         """AdamW with a warm-up and a linear decay."""
         return adamw_with_warmup(self, **self.recipe, fused=self.trainer.precision == "32-true")
 
-    def _scores(self, batch: PairBatch) -> Tensor:
-        """(B, B); another passage of a query's own document is no negative, and scores minus infinity."""
-        vectors = self.encoder.encode_packed(
-            batch.input_ids, batch.sequence_ids, batch.text_index, 2 * batch.pairs
-        )  # (2 B, D)
+    def _vectors(self, batch: PairBatch) -> Tensor:
+        """(2 B + H, D)."""
+        rows = max(1, self.chunk_tokens // batch.input_ids.size(1)) if self.chunk_tokens else len(batch.input_ids)
+        if rows >= len(batch.input_ids) or not torch.is_grad_enabled():
+            return self.encoder.encode_packed(batch.input_ids, batch.sequence_ids, batch.text_index, batch.texts)
+        numbers, vectors = [], []
+        for begin in range(0, len(batch.input_ids), rows):
+            part = slice(begin, begin + rows)
+            # A text lies in one row. Padding has the highest number, so that it comes last, if it comes at all.
+            texts, places = batch.text_index[part].unique(return_inverse=True)
+            texts = texts[texts < batch.texts]
+            numbers.append(texts)
+            vectors.append(
+                checkpoint(
+                    self.encoder.encode_packed,
+                    batch.input_ids[part],
+                    batch.sequence_ids[part],
+                    places,
+                    len(texts),
+                    use_reentrant=False,
+                )
+            )
+        return torch.cat(vectors)[torch.cat(numbers).argsort()]
+
+    def _scores(self, batch: PairBatch, vectors: Tensor, dimensions: int) -> Tensor:
+        """(B, B + H); another passage of a query's own document is no negative, and scores minus infinity."""
+        if dimensions < vectors.size(1):
+            vectors = functional.normalize(vectors[:, :dimensions], dim=-1)
         scale = self.log_scale.clamp(max=math.log(1 / SMALLEST_TEMPERATURE)).exp()
         scores = scale * vectors[: batch.pairs] @ vectors[batch.pairs :].T
-        same = batch.documents[:, None] == batch.documents[None, :]
+        same = batch.documents[:, None] == torch.cat([batch.documents, batch.negatives])[None, :]
         same.fill_diagonal_(False)
         return scores.masked_fill(same, float("-inf"))

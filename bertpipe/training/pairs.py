@@ -16,6 +16,7 @@ from bertpipe.errors import InputError
 from bertpipe.text.sequences import passage_sequence, query_sequence
 from bertpipe.text.special_ids import SpecialIds
 from bertpipe.text.token_store import TokenStore
+from bertpipe.training.user_pairs import UserPairs
 from bertpipe.training.visits import generator, visit
 
 # Shares of the kinds where a document allows all three.
@@ -32,24 +33,32 @@ MOST_LOOKS = 200
 
 @dataclass(frozen=True)
 class PairBatch:
-    """B queries and their B passages, packed into rows.
+    """B queries, their B passages and H hard negatives, packed into rows.
 
     Attributes:
         input_ids: int64 (R, T).
         sequence_ids: int64 (R, T), see `bertpipe.nn.packing`.
-        text_index: int64 (R, T): query i is text i, its passage text B + i; 2 B at padding.
+        text_index: int64 (R, T): query i is text i, its passage text B + i, hard negative j text 2 B + j; 2 B + H at
+            padding.
         documents: int64 (B,), which document each pair was taken from; pairs of one are no negatives of each other.
+        negatives: int64 (H,), the same of the hard negatives.
     """
 
     input_ids: Tensor
     sequence_ids: Tensor
     text_index: Tensor
     documents: Tensor
+    negatives: Tensor
 
     @property
     def pairs(self) -> int:
         """B."""
         return len(self.documents)
+
+    @property
+    def texts(self) -> int:
+        """2 B + H."""
+        return 2 * len(self.documents) + len(self.negatives)
 
     @property
     def num_tokens(self) -> int:
@@ -107,7 +116,9 @@ class CorpusPairs:
         query_tokens: Longest query.
         passage_tokens: Longest passage.
         seed: Of the order and of all choices.
-        user_pairs: A store whose documents are (query, passage) pairs of the user's; drawn for half of each batch.
+        user_pairs: Pairs of the user's.
+        user_share: The share of a batch that is drawn from them.
+        hard_negatives: Passages that look right and are not, beside each pair of the user's.
     """
 
     def __init__(
@@ -119,7 +130,9 @@ class CorpusPairs:
         query_tokens: int,
         passage_tokens: int,
         seed: int,
-        user_pairs: TokenStore | None = None,
+        user_pairs: UserPairs | None = None,
+        user_share: float = 0.5,
+        hard_negatives: int = 0,
     ) -> None:
         self.store = store
         self.special = special
@@ -128,6 +141,8 @@ class CorpusPairs:
         self.passage_tokens = passage_tokens
         self.seed = seed
         self.user_pairs = user_pairs
+        self.user_share = user_share
+        self.hard_negatives = hard_negatives
 
     @property
     def possible(self) -> bool:
@@ -148,9 +163,13 @@ class CorpusPairs:
             InputError: The corpus gives no pairs.
         """
         rng = generator(self.seed, "pairs", step)
-        from_user = self.batch_size // 2 if self.user_pairs is not None else 0
-        pairs = [self._user_pair(step * from_user + slot) for slot in range(from_user)]
-        documents = [self.store.num_documents + step * from_user + slot for slot in range(from_user)]
+        from_user = round(self.user_share * self.batch_size) if self.user_pairs is not None else 0
+        pairs: list[tuple[list[int], list[int]]] = []
+        documents: list[int] = []
+        negatives: list[list[int]] = []
+        negative_documents: list[int] = []
+        for slot in range(from_user):
+            self._draw_user_pair(step * from_user + slot, pairs, documents, negatives, negative_documents)
         counter = step * (self.batch_size - from_user)
         last = counter + MOST_LOOKS * self.batch_size
         while len(pairs) < self.batch_size and counter < last:
@@ -166,11 +185,17 @@ class CorpusPairs:
                 why="its documents have neither titles of several words nor two sentences",
                 hint="Give pairs of your own with finetune.pairs.",
             )
-        sequences = [query for query, _ in pairs] + [passage for _, passage in pairs]
+        sequences = [query for query, _ in pairs] + [passage for _, passage in pairs] + negatives
         input_ids, sequence_ids, text_index = map(
             torch.from_numpy, pack(sequences, max(self.query_tokens, self.passage_tokens), self.special.pad)
         )
-        return PairBatch(input_ids, sequence_ids, text_index, torch.tensor(documents))
+        return PairBatch(
+            input_ids,
+            sequence_ids,
+            text_index,
+            torch.tensor(documents),
+            torch.tensor(negative_documents, dtype=torch.int64),
+        )
 
     def _document(self, counter: int) -> int:
         """Runs of neighbours, in an order that covers the corpus: what lies near in a corpus is hard to tell apart."""
@@ -178,12 +203,24 @@ class CorpusPairs:
         document = visit(counter // NEIGHBOURS, runs, self.seed) * NEIGHBOURS + counter % NEIGHBOURS
         return document % self.store.num_documents
 
-    def _user_pair(self, counter: int) -> tuple[list[int], list[int]]:
-        assert self.user_pairs is not None
-        document = visit(counter, self.user_pairs.num_documents, self.seed)
-        query = self.user_pairs.title(document)
-        passage = [self.user_pairs.sentence(index) for index in self.user_pairs.body(document)]
-        return self._sequences(query, np.empty(0), passage)
+    def _draw_user_pair(
+        self,
+        counter: int,
+        pairs: list[tuple[list[int], list[int]]],
+        documents: list[int],
+        negatives: list[list[int]],
+        negative_documents: list[int],
+    ) -> None:
+        """Appends a pair and its hard negatives; the user's passages are numbered behind the corpus's documents."""
+        given = self.user_pairs
+        assert given is not None
+        pair, behind = given.drawn(counter, self.seed), self.store.num_documents
+        query = given.query(pair, self.query_tokens, self.special)
+        pairs.append((query, given.passage(pair, self.passage_tokens, self.special)))
+        documents.append(behind + int(given.passages[pair]))
+        for other in given.hard_negatives(pair, self.hard_negatives, self.seed, counter):
+            negatives.append(given.passage(other, self.passage_tokens, self.special))
+            negative_documents.append(behind + int(given.passages[other]))
 
     def _pair(self, document: int, rng: np.random.Generator) -> tuple[list[int], list[int]] | None:
         title, body = self.store.title(document), self.store.body(document)

@@ -160,8 +160,13 @@ def test_pairs_of_the_users_own(project, built):
     assert project.ran(*learn) == []
     with (project.folder / "pairs.tsv").open("a") as file:
         file.write("one more\tand its answer\n")
-    dry = project.run("--dry-run", *learn)
+    more = [*learn, "--set", "finetune.hard_negatives=2", "--set", "finetune.pairs_share=1"]
+    more += ["--set", "finetune.matryoshka=[8]", "--set", "finetune.chunk_tokens=64"]
+    dry = project.run("--dry-run", *more)
     assert [name for name in STEPS if dry[name]["state"] != "fresh"] == ["finetune", "embed", "index"]
+    assert project.ran(*more) == ["finetune", "embed", "index"]
+    wide = project("run", *learn, "--set", "finetune.matryoshka=[4096]")
+    assert "is not within the vectors" in wide.error
 
 
 def test_pairs_that_cannot_be_used(project):

@@ -1,5 +1,6 @@
 from dataclasses import fields
 
+import numpy as np
 import pytest
 import torch
 
@@ -7,6 +8,7 @@ from bertpipe.errors import InputError
 from bertpipe.text.special_ids import OURS
 from bertpipe.text.token_store import TokenStore, TokenStoreWriter
 from bertpipe.training.pairs import CorpusPairs, pack
+from bertpipe.training.user_pairs import UserPairs
 
 
 def drawn(store, **changes) -> CorpusPairs:
@@ -66,9 +68,9 @@ def test_the_query_is_mostly_removed_from_its_passage(store):
 
 def test_users_pairs_fill_half_a_batch(store, tmp_path):
     writer = TokenStoreWriter(tmp_path, 300)
-    writer.add([[290, 291], [292, 293]])
+    writer.add([[290, 291], [], [292, 293]])
     writer.close()
-    batch = drawn(store, user_pairs=TokenStore(tmp_path)).batch(0)
+    batch = drawn(store, user_pairs=UserPairs(TokenStore(tmp_path), np.zeros(1, dtype=np.int64))).batch(0)
     texts = texts_of(batch)
     assert texts[:16] == [[2, 290, 291, 3]] * 16
     assert texts[32:48] == [[2, 292, 293, 3]] * 16

@@ -1,0 +1,53 @@
+"""Queries of the user's, each with the passage that answers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bertpipe.text.sequences import passage_sequence, query_sequence
+from bertpipe.text.special_ids import SpecialIds
+from bertpipe.text.token_store import TokenStore
+from bertpipe.training.visits import generator, visit
+
+
+@dataclass(frozen=True)
+class UserPairs:
+    """P pairs, drawn in an order that covers them.
+
+    Attributes:
+        store: A document is a pair: its title the query, its sentences the passage's title and the passage.
+        passages: int64 (P,), the first pair that has the same passage.
+        negatives: int64 (P, N), pairs whose passages look right for the query and are not, the most misleading first
+            and -1 where there are no more; None where none were looked for.
+    """
+
+    store: TokenStore
+    passages: np.ndarray
+    negatives: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return self.store.num_documents
+
+    def drawn(self, counter: int, seed: int) -> int:
+        """The pair that is drawn as number ``counter``."""
+        return visit(counter, len(self), seed)
+
+    def hard_negatives(self, pair: int, count: int, seed: int, counter: int) -> list[int]:
+        """Pairs with passages that look right, at most ``count``; others each time that the pair is drawn."""
+        if self.negatives is None or not count:
+            return []
+        known = self.negatives[pair]
+        known = known[known >= 0]
+        chosen = generator(seed, "hard negatives", counter).permutation(len(known))[:count]
+        return known[chosen].tolist()
+
+    def query(self, pair: int, limit: int, special: SpecialIds) -> list[int]:
+        """What the encoder reads of the query."""
+        return query_sequence(self.store.title(pair).tolist(), limit, special)
+
+    def passage(self, pair: int, limit: int, special: SpecialIds) -> list[int]:
+        """What the encoder reads of the passage."""
+        title, text = (self.store.sentence(index).tolist() for index in self.store.body(pair))
+        return passage_sequence(title, text, limit, special)
