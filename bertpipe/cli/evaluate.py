@@ -1,4 +1,4 @@
-"""`bertpipe evaluate`: how well a trained model does, on data with the right answers."""
+"""`bertpipe evaluate`: how well a trained model or an index does, on data with the right answers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from bertpipe.cli.evaluate_generation import GenerationOptions, evaluate_generation
+from bertpipe.cli.evaluate_index import evaluate_index_command
 from bertpipe.cli.evaluate_understanding import evaluate_understanding
 from bertpipe.cli.generation import LENGTH_PENALTIES
 from bertpipe.cli.options import json_option, pipeline_option, with_options
@@ -31,6 +32,7 @@ _WRITING = (
 )
 _FIELDS = ("pair_field", "label_field", "label_separator", "score_field", "word_column", "tag_column")
 _UNDERSTANDING = (*_FIELDS, "rules", "errors", "html")
+_SEARCHING = ("queries", "qrels", "save_runs")
 
 
 @with_options(pipeline_option(), json_option())
@@ -42,9 +44,11 @@ Examples:
   bertpipe evaluate runs/qa/finetune dev-v2.0.json --json
   bertpipe evaluate val.en --targets val.de
   bertpipe evaluate runs/talk/finetune dialogues.txt --save replies.txt
+  bertpipe evaluate runs/notes/index --queries queries.tsv --qrels qrels.txt
+  bertpipe evaluate -p notes.toml --queries dev-v2.0.json --html notes.html
 """
 )
-@click.argument("paths", metavar="[MODEL] DATA", nargs=-1, required=True)
+@click.argument("paths", metavar="[MODEL] DATA | [INDEX]", nargs=-1)
 @click.option("--text-field", metavar="NAME", help="Field of the text.  [default: as in training]")
 @click.option("--pair-field", metavar="NAME", help="Field of the second text.")
 @click.option("--label-field", metavar="NAME", help="Field of the label.")
@@ -74,19 +78,29 @@ Examples:
     help="How words are counted: zh takes Chinese apart into characters.  [auto|zh|other; default: auto]",
 )
 @click.option("--save", metavar="FILE", help="Write what the model wrote, one text a line.")
+@click.option("--queries", metavar="FILE", help="Of an index: queries (TREC, BEIR, SMART, a table, or SQuAD's .json).")
+@click.option("--qrels", metavar="FILE", help="What is relevant to them (TREC's columns or BEIR's).")
+@click.option("--save-runs", metavar="FOLDER", help="Write the rankings, in TREC's format.")
 def evaluate(paths: tuple[str, ...], pipeline: str | None, as_json: bool, **options: Any) -> None:
-    """Measure a model on DATA, which has the right answers, with 95% intervals.
+    """Measure a model on DATA, or an index on queries, with 95% intervals.
 
     Classes: accuracy, F1, MCC. Entities: F1. Similarity: Pearson, Spearman. Answers to questions: exact match, F1.
     What a model writes: BLEU, chrF, ROUGE, distinct n-grams, perplexity. DATA has the format that the model learned
     from. MODEL is a folder; without it, the pipeline's model is measured.
+
+    An INDEX, or the pipeline's, is measured with --queries: nDCG, MRR, MAP and recall of words, vectors and both.
     """
-    if len(paths) > 2:
-        raise click.UsageError("Give a model and one file, or one file.")
+    given = {name: value for name, value in options.items() if value is not None}
+    if options["queries"]:
+        _evaluate_index(paths, pipeline, given, as_json=as_json)
+        return
+    if any(name in given for name in _SEARCHING):
+        raise click.UsageError("--qrels and --save-runs go with --queries.")
+    if not 1 <= len(paths) <= 2:
+        raise click.UsageError("Give a model and one file, or one file; of an index, give --queries.")
     model = paths[0] if len(paths) == 2 else None
     data = Path(paths[-1])
     folder = _understanding_model(model, pipeline)
-    given = {name: value for name, value in options.items() if value is not None}
     foreign = next((name for name in given if name in (_WRITING if folder else _UNDERSTANDING)), None)
     if foreign:
         kind = "models that write" if folder else "models that understand"
@@ -106,6 +120,23 @@ def evaluate(paths: tuple[str, ...], pipeline: str | None, as_json: bool, **opti
     )
 
 
+def _evaluate_index(paths: tuple[str, ...], pipeline: str | None, given: dict[str, Any], *, as_json: bool) -> None:
+    foreign = next((name for name in given if name not in (*_SEARCHING, "html")), None)
+    if foreign:
+        raise click.UsageError(f"--{foreign.replace('_', '-')} is for models, and --queries for an index.")
+    if len(paths) > 1:
+        raise click.UsageError("Give one index, or none for the pipeline's.")
+    evaluate_index_command(
+        paths[0] if paths else None,
+        pipeline,
+        queries=given["queries"],
+        qrels=given.get("qrels"),
+        save_runs=given.get("save_runs"),
+        html=given.get("html"),
+        as_json=as_json,
+    )
+
+
 def _understanding_model(model: str | None, pipeline: str | None) -> Path | None:
     """The folder of the model if it is one that understands, and None if it is one that writes."""
     if model and pipeline:
@@ -120,7 +151,7 @@ def _understanding_model(model: str | None, pipeline: str | None) -> Path | None
             known = ", ".join([*UNDERSTANDING, *USUAL])
             raise ConfigError(
                 f"{file.path} is for {file.task}, and its index has its own report",
-                hint=f"A pipeline for one of these tasks is needed: {known}. -p FILE names one.",
+                hint=f"--queries FILE measures it with queries of yours; a pipeline without it is for: {known}.",
             )
         folder = file.artefact("finetune")
         if not folder.is_dir():

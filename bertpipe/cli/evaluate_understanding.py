@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from bertpipe.cli.html_page import check_page_file, write_page
 from bertpipe.cli.output import number, plain, print_json
 from bertpipe.cli.progress_view import progress_view
 from bertpipe.cli.score_names import score_name
-from bertpipe.errors import ConfigError, StorageError
 
 # Errors on a page, if nobody says how many; and classes of a table that fits a screen.
 PAGE_ERRORS, SHOWN_CLASSES = 20, 20
@@ -38,11 +38,7 @@ def evaluate_understanding(
         as_json: Print JSON.
     """
     if html:
-        from bertpipe.cli.evaluation_plots import require_matplotlib
-
-        require_matplotlib()
-        if Path(html).is_dir() or not Path(html).absolute().parent.is_dir():
-            raise ConfigError(f"--html {html}: no file can be written there", hint="Check the path.")
+        check_page_file(html)
 
     from bertpipe.stages.evaluation.evaluation import evaluate_model
 
@@ -59,10 +55,7 @@ def evaluate_understanding(
     if html:
         from bertpipe.cli.evaluation_page import evaluation_page
 
-        try:
-            Path(html).write_text(evaluation_page(report), encoding="utf-8")
-        except OSError as error:
-            raise StorageError(f"{html} cannot be written", why=error.strerror or str(error)) from error
+        write_page(html, evaluation_page(report))
     report = report | {"errors": report["errors"][:kept]}
     if as_json:
         print_json(report)

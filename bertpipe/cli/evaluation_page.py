@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any, Final
+from typing import Any
 
 from bertpipe.cli.evaluation_plots import (
     MOST_LABELS,
@@ -14,15 +14,8 @@ from bertpipe.cli.evaluation_plots import (
     curve_plot,
     scatter_plot,
 )
+from bertpipe.cli.html_page import html_page, html_table
 from bertpipe.cli.score_names import score_name
-
-_STYLE: Final = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse; margin: 0.5rem 0 }
-th, td { text-align: left; padding: 0.2rem 0.8rem 0.2rem 0; border-bottom: 1px solid #ddd; vertical-align: top }
-td.figure, th.figure { text-align: right; font-variant-numeric: tabular-nums }
-h2 { margin-top: 2rem } .dim { color: #777 } svg { max-width: 100%; height: auto }
-"""
 
 
 def evaluation_page(report: Mapping[str, Any]) -> str:
@@ -38,20 +31,20 @@ def evaluation_page(report: Mapping[str, Any]) -> str:
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p class='dim'>{report['items']:,} items, model {escape(str(report['model']))}; 95% intervals</p>",
-        _table(["score", "value", "interval"], _score_rows(report["scores"]), figures={1, 2}),
+        html_table(["score", "value", "interval"], _score_rows(report["scores"]), figures={1, 2}),
     ]
     if "confusion" in report:
         labels, matrix = report["confusion"]["labels"], report["confusion"]["matrix"]
         parts.append("<h2>What was taken for what</h2>")
         if len(labels) <= MOST_LABELS:
             parts.append(confusion_plot(labels, matrix))
-        parts.append(_table(["right", "predicted", "times"], _confused(labels, matrix), figures={2}))
+        parts.append(html_table(["right", "predicted", "times"], _confused(labels, matrix), figures={2}))
     if "classes" in report:
         columns = ["precision", "recall", "f1", "support"]
         rows = [
             [name, *(_figure(figures[column]) for column in columns)] for name, figures in report["classes"].items()
         ]
-        parts += ["<h2>By class</h2>", _table(["class", *map(score_name, columns)], rows, figures={1, 2, 3, 4})]
+        parts += ["<h2>By class</h2>", html_table(["class", *map(score_name, columns)], rows, figures={1, 2, 3, 4})]
     if "calibration" in report:
         parts += [
             "<h2>Can the probabilities be believed?</h2>",
@@ -67,9 +60,8 @@ def evaluation_page(report: Mapping[str, Any]) -> str:
     if report.get("errors"):
         names = list(report["errors"][0])
         rows = [[_figure(error[name]) for name in names] for error in report["errors"]]
-        parts += ["<h2>The worst errors</h2>", _table(names, rows)]
-    head = f"<meta charset='utf-8'><title>{escape(title)}</title><style>{_STYLE}</style>"
-    return f"<!doctype html><html><head>{head}</head><body>{''.join(parts)}</body></html>\n"
+        parts += ["<h2>The worst errors</h2>", html_table(names, rows)]
+    return html_page(title, parts)
 
 
 def _score_rows(scores: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
@@ -98,14 +90,3 @@ def _confused(labels: Sequence[str], matrix: Sequence[Sequence[int]], most: int 
 
 def _figure(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]], figures: Iterable[int] = ()) -> str:
-    right = set(figures)
-
-    def cells(tag: str, values: Sequence[str]) -> str:
-        marked = (f"<{tag} class='figure'>" if place in right else f"<{tag}>" for place in range(len(values)))
-        return "".join(f"{begin}{escape(value)}</{tag}>" for begin, value in zip(marked, values, strict=True))
-
-    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f"<table><tr>{cells('th', names)}</tr>{body}</table>"

@@ -128,6 +128,28 @@ def coverage_plot(points: Sequence[Mapping[str, float]]) -> str:
     return _svg(draw)
 
 
+def cuts_plot(at: Sequence[int], curves: Mapping[str, Sequence[float]], metric: str) -> str:
+    """A metric of rankings over the length at which they are cut.
+
+    Args:
+        at: The lengths.
+        curves: A value for each length, by the name of the curve.
+        metric: What the values are.
+    """
+
+    def draw(axes: Axes) -> None:
+        for name, values in curves.items():
+            axes.plot(at, values, marker="o", markersize=3, label=name)
+        axes.set_xscale("log")
+        shown = [cut for cut in at if cut in (1, 2, 3, 5, 10, 20, 50, 100)]
+        axes.set_xticks(shown, [str(cut) for cut in shown])
+        axes.set_xticks([], minor=True)
+        axes.set(xlabel="documents looked at (k)", ylabel=metric)
+        axes.legend(frameon=False)
+
+    return _svg(draw)
+
+
 def _svg(draw: Callable[[Any], None], width: float = WIDTH, height: float = HEIGHT) -> str:
     import matplotlib
     from matplotlib.figure import Figure  # not pyplot, which keeps figures and looks for a display

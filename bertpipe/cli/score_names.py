@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 _NAMES: Final = {
+    "ndcg@10": "nDCG@10",
+    "mrr@10": "MRR@10",
+    "map@100": "MAP@100",
     "bleu": "BLEU",
     "chrf": "chrF",
     "rouge": "ROUGE",

@@ -32,11 +32,24 @@ def fuse(bm25: np.ndarray, dense: np.ndarray, weight: float) -> np.ndarray:
     Raises:
         ValueError: A score is not finite, the sides differ in length, or the weight is not within 0 to 1.
     """
+    words, meaning = fused_parts(bm25, dense, weight)
+    return meaning + words
+
+
+def fused_parts(bm25: np.ndarray, dense: np.ndarray, weight: float) -> tuple[np.ndarray, np.ndarray]:
+    """What each side adds to the score that `fuse` gives; takes what it takes.
+
+    Returns:
+        The BM25 side's part and the dense side's, float64 (C,) each.
+
+    Raises:
+        ValueError: As `fuse`.
+    """
     if bm25.shape != dense.shape or bm25.ndim != 1:
         raise ValueError(f"{bm25.shape} BM25 scores do not fit {dense.shape} dense scores")
     if not 0 <= weight <= 1:
         raise ValueError(f"weight {weight} is not within 0 to 1")
-    return weight * _scaled("dense scores", dense) + (1 - weight) * _scaled("BM25 scores", bm25)
+    return (1 - weight) * _scaled("BM25 scores", bm25), weight * _scaled("dense scores", dense)
 
 
 def _scaled(name: str, scores: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ from bertpipe.errors import ArtefactError, ConfigError
 from bertpipe.retrieval.analysis import analyse
 from bertpipe.retrieval.candidates import DEPTH, find_candidates
 from bertpipe.retrieval.encoder import Encoder, encoder_digest, encoder_files
-from bertpipe.retrieval.fusion import fuse
+from bertpipe.retrieval.fusion import fused_parts
 from bertpipe.retrieval.lexical import LexicalIndex
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.passage_store import PassageStore
@@ -89,12 +89,14 @@ class Hit:
         score: What hits are ordered by; comparable within one search only.
         passage: The passage.
         scores: The score of each side that the mode looks at: "bm25", "dense".
+        parts: What each side adds to a hybrid score, scaled and weighted; empty in other modes.
     """
 
     rank: int
     score: float
     passage: Passage
     scores: dict[str, float]
+    parts: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The hit as the command line prints it."""
@@ -186,6 +188,16 @@ class Index:
         return self.settings.passages
 
     @property
+    def passages(self) -> PassageStore:
+        """What is searched, by number."""
+        return self._passages
+
+    @property
+    def lexical(self) -> LexicalIndex:
+        """The words of the passages."""
+        return self._lexical
+
+    @property
     def encoder(self) -> Encoder:
         """The encoder that made the vectors."""
         if self._encoder is None:
@@ -216,13 +228,16 @@ class Index:
         """How well the index finds, measured when it was built."""
         return json.loads((self.folder / REPORT).read_text(encoding="utf-8"))
 
-    def search(self, query: str, k: int = 10, mode: Mode | None = None) -> SearchResult:
+    def search(
+        self, query: str, k: int = 10, mode: Mode | None = None, *, vector: np.ndarray | None = None
+    ) -> SearchResult:
         """Finds the passages that answer a query best.
 
         Args:
             query: Any text; there is no query language. One without words finds nothing.
             k: At most how many hits.
             mode: How to search; the index's own best mode if left out.
+            vector: float32 (D,), the query's, where it was encoded before, together with others.
 
         Raises:
             ConfigError: ``k`` is below 1 or there is no such mode.
@@ -235,26 +250,32 @@ class Index:
         begin = time.perf_counter()
         hits: list[Hit] = []
         if query.strip():
-            numbers, score, sides = self._rank(query, k, mode)
+            numbers, score, sides, parts = self._rank(query, k, mode, vector)
             for place, passage in enumerate(self._passages.get_many(numbers.tolist())):
-                scores = {name: float(values[place]) for name, values in sides.items()}
-                hits.append(Hit(place + 1, float(score[place]), passage, scores))
+                scores, added = (
+                    {name: float(values[place]) for name, values in given.items()} for given in (sides, parts)
+                )
+                hits.append(Hit(place + 1, float(score[place]), passage, scores, added))
         return SearchResult(query, mode, (time.perf_counter() - begin) * 1000, hits)
 
-    def _rank(self, query: str, k: int, mode: Mode) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-        """The best passages' numbers and scores, and the scores of the sides."""
+    def _rank(
+        self, query: str, k: int, mode: Mode, vector: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The best passages' numbers and scores, the scores of the sides, and what these add to a hybrid score."""
         if mode == "bm25":
             numbers, bm25 = self._lexical.search(query, k)
-            return numbers, bm25, {"bm25": bm25}
-        vector = self.encoder.encode_queries([query])[0]
+            return numbers, bm25, {"bm25": bm25}, {}
+        if vector is None:
+            vector = self.encoder.encode_queries([query])[0]
         if mode == "dense":
             numbers, dense = self._vectors.search(vector, k)
-            return numbers, dense, {"dense": dense}
+            return numbers, dense, {"dense": dense}, {}
         candidates = find_candidates(self._lexical, self._vectors, query, vector, max(DEPTH, k))
-        score = fuse(candidates.bm25, candidates.dense, self.settings.weight)
+        words, meaning = fused_parts(candidates.bm25, candidates.dense, self.settings.weight)
+        score = meaning + words
         best = np.argsort(-score, kind="stable")[:k]
         sides = {"bm25": candidates.bm25[best], "dense": candidates.dense[best]}
-        return candidates.numbers[best], score[best], sides
+        return candidates.numbers[best], score[best], sides, {"bm25": words[best], "dense": meaning[best]}
 
 
 def build_index(

@@ -187,6 +187,12 @@ class PassageStore:
         """Returns the passages of one document, in order; none if it is not in the store."""
         return list(self._select("WHERE document = ? ORDER BY number", [document]))
 
+    def documents(self) -> list[str]:
+        """Returns the ids of all documents, in order."""
+        with _reading(self.path):
+            rows = self._connection.execute("SELECT DISTINCT document FROM passages ORDER BY document")
+            return [document for (document,) in rows]
+
     def numbers_by_digest(self) -> dict[str, int]:
         """Returns each digest's passage; the first where several passages have the same title and text."""
         with _reading(self.path):

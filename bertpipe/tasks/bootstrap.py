@@ -40,6 +40,37 @@ def bootstrap_interval(values: Sequence[float] | np.ndarray, seed: int, resample
     return float(low), float(high)
 
 
+def bootstrap_intervals(values: np.ndarray, seed: int, resamples: int = 10_000) -> np.ndarray:
+    """`bootstrap_interval` of several figures of the same queries, from the same samples.
+
+    Args:
+        values: (Q, C): C figures per query.
+        seed: As there.
+        resamples: As there.
+
+    Returns:
+        float64 (C, 2): low and high of each; what `bootstrap_interval` says of each column, up to rounding.
+
+    Raises:
+        ValueError: There are no values, or one is not finite.
+    """
+    figures = np.asarray(values, dtype=np.float64)
+    if figures.ndim != 2 or not figures.size:
+        raise ValueError("intervals need a table of at least one value")
+    check_finite("values", figures)
+    queries = len(figures)
+    generator = np.random.default_rng(seed)
+    means = np.empty((resamples, figures.shape[1]))
+    step = max(1, _DRAWN_AT_ONCE // queries)
+    for start in range(0, resamples, step):
+        count = min(step, resamples - start)
+        drawn = generator.integers(queries, size=(count, queries))
+        # How often each query was drawn: then one product does for all columns.
+        times = np.stack([np.bincount(row, minlength=queries) for row in drawn])
+        means[start : start + count] = times @ figures / queries
+    return np.percentile(means, [2.5, 97.5], axis=0).T
+
+
 def resampled_intervals(
     items: int, statistics: Callable[[np.ndarray], Sequence[float]], seed: int, resamples: int = 1000
 ) -> list[tuple[float, float] | None]:

@@ -1,0 +1,141 @@
+"""`bertpipe evaluate` for an index: how well it finds, on queries of which somebody knows the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bertpipe.cli.html_page import check_page_file, write_page
+from bertpipe.cli.output import counted, number, plain, print_json
+from bertpipe.cli.progress_view import progress_view
+from bertpipe.cli.score_names import score_name
+from bertpipe.cli.search import open_index
+from bertpipe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from bertpipe.retrieval.index import Index
+    from bertpipe.retrieval.judged_queries import JudgedQueries
+
+
+def evaluate_index_command(
+    folder: str | None,
+    pipeline: str | None,
+    *,
+    queries: str,
+    qrels: str | None,
+    save_runs: str | None,
+    html: str | None,
+    as_json: bool,
+) -> None:
+    """Measures an index, and prints what came out.
+
+    Args:
+        folder: The index's, as given.
+        pipeline: A pipeline file, as given.
+        queries: File of queries.
+        qrels: File of judgements; without it, ``queries`` is SQuAD's JSON.
+        save_runs: Folder for the rankings.
+        html: File for a page.
+        as_json: Print JSON.
+    """
+    if html:
+        check_page_file(html)
+    if save_runs and Path(save_runs).exists() and not Path(save_runs).is_dir():
+        raise ConfigError(f"--save-runs {save_runs}: it is a file", hint="Name a folder.")
+
+    from bertpipe.retrieval.evaluation import evaluate_index
+    from bertpipe.retrieval.ranking_scores import require_ir_measures
+
+    require_ir_measures()  # not after minutes of searching
+    index = open_index(folder, pipeline)
+    judged = _judged(index, Path(queries).expanduser(), Path(qrels).expanduser() if qrels else None)
+    with progress_view() as progress:
+        runs = Path(save_runs).expanduser() if save_runs else None
+        report = {
+            "index": str(index.folder),
+            "data": queries,
+            **evaluate_index(index, judged, progress=progress, runs=runs),
+        }
+    remarks = _remarks(report, judged)
+    if html:
+        from bertpipe.cli.retrieval_page import retrieval_page
+
+        write_page(html, retrieval_page(report, remarks))
+    if as_json:
+        print_json(report)
+        return
+    _show(report, remarks)
+    if html:
+        click.echo(f"the page with figures is {html}", err=True)
+    if save_runs:
+        click.echo(f"the rankings are in {save_runs}", err=True)
+
+
+def _judged(index: Index, queries: Path, qrels: Path | None) -> JudgedQueries:
+    from bertpipe.retrieval.judged_queries import judged_by_contexts, judged_by_qrels
+    from bertpipe.text.readers.qrels import read_qrels
+    from bertpipe.text.readers.queries import read_queries
+
+    if qrels is None:
+        if queries.suffix.lower() != ".json":
+            raise ConfigError(
+                f"{queries} does not say what answers its queries",
+                hint="Name judgements with --qrels; SQuAD's .json needs none.",
+            )
+        from bertpipe.text.readers.squad import SquadReader
+
+        return judged_by_contexts(SquadReader(queries), index.passages.iterate())
+    return judged_by_qrels(read_queries(queries), read_qrels(qrels), index.passages.documents())
+
+
+def _remarks(report: Mapping[str, Any], judged: JudgedQueries) -> list[str]:
+    """What is not as one might think, a line each."""
+    lines = [f"{counted(count, 'queries')} not measured: {reason}" for reason, count in judged.left_out.items()]
+    if judged.unknown:
+        examples = ", ".join(plain(name)[:40] for name in report["unknown_documents"]["first"])
+        lines.append(f"{counted(len(judged.unknown), 'judged documents')} not in the index: {examples}")
+    if judged.by_place:
+        lines.append("queries are numbered by their place in the file, as the judgements have them")
+    return lines
+
+
+def _show(report: Mapping[str, Any], remarks: list[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    modes, differences = report["modes"], report["differences"]
+    console.print(f"{report['queries']:,} queries, {number(report['passages'])} passages, 95% intervals:", style="dim")
+    table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    for mode in modes:
+        table.add_column(Text(mode, style="bold" if mode == report["mode"] else ""), no_wrap=True)
+    for metric in next(iter(modes.values())):
+        table.add_row(score_name(metric), *(_figure(modes[mode][metric]) for mode in modes))
+    console.print(table)
+    console.print()
+    table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    for name in differences:
+        table.add_column(name, no_wrap=True)
+    for metric in next(iter(modes.values())):
+        table.add_row(score_name(metric), *(_figure(one[metric], signed=True) for one in differences.values()))
+    counts = ("{better:,} better, {worse:,} worse".format(**one["queries"]) for one in differences.values())
+    table.add_row("queries", *(Text(words, style="dim") for words in counts))
+    console.print(table)
+    for line in remarks:
+        console.print(Text(line, style="dim"))
+
+
+def _figure(value: Mapping[str, float], *, signed: bool = False) -> Text:
+    from rich.text import Text
+
+    if signed:
+        return Text.assemble(f"{value['mean']:+.3f} ", (f"{value['low']:+.3f} to {value['high']:+.3f}", "dim"))
+    return Text.assemble(f"{value['mean']:.3f} ", (f"{value['low']:.3f}-{value['high']:.3f}", "dim"))
