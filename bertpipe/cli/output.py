@@ -11,9 +11,20 @@ from typing import Any
 
 def print_json(document: Any, *, one_line: bool = False) -> None:
     """Writes one JSON document to standard output, at once; on one line where it is one of several."""
-    readable = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
-    sys.stdout.write(json.dumps(document, ensure_ascii=not readable, indent=None if one_line else 2) + "\n")
+    sys.stdout.write(json_text(document, one_line=one_line) + "\n")
     sys.stdout.flush()
+
+
+def json_text(document: Any, *, one_line: bool = False) -> str:
+    """One JSON document as standard output can show it; half a character is written as JSON's escape."""
+    readable = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+    text = json.dumps(document, ensure_ascii=not readable, indent=None if one_line else 2)
+    if readable:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return json.dumps(document, indent=None if one_line else 2)
+    return text
 
 
 def number(value: float) -> str:

@@ -9,23 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bertpipe.cli.hit_view import HitView
 from bertpipe.cli.numbered_lines import numbered_lines
 from bertpipe.cli.options import json_option, pipeline_option, with_options
-from bertpipe.cli.output import number, plain, print_json, tail_of
-from bertpipe.cli.wrapping import line_ends
+from bertpipe.cli.output import print_json
 from bertpipe.errors import ArtefactError, ConfigError, InputError
 from bertpipe.pipeline.artefact import Artefact
 from bertpipe.pipeline.pipeline_file import RETRIEVAL, find_pipeline, read_pipeline
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
-
-    from bertpipe.retrieval.index import Hit, Index, SearchResult
-    from bertpipe.retrieval.snippet import Snippet
-
-# Lines of a passage that a hit shows, and columns that it is moved in by: a rank and two spaces.
-SNIPPET_LINES, INDENT = 3, 4
+    from bertpipe.retrieval.index import Index, Mode
 
 
 @with_options(pipeline_option(), json_option())
@@ -34,10 +27,14 @@ SNIPPET_LINES, INDENT = 3, 4
 Examples:
   bertpipe search "split a string at every separator"
   bertpipe search "怎样备份数据" -k 3 --mode dense
+  bertpipe search "how to sort" --explain -k 1
+  bertpipe search -i
   bertpipe search - --json < queries.txt
+  bertpipe search --queries queries.tsv --json > hits.jsonl
+  bertpipe search --queries topics.txt --trec myrun -k 100 > myrun.run
 """
 )
-@click.argument("query")
+@click.argument("query", required=False)
 @click.option(
     "-k",
     "--hits",
@@ -55,21 +52,57 @@ Examples:
     "[default: what found best when the index was built]",
 )
 @click.option("--index", "folder", metavar="FOLDER", help="An index folder, instead of the pipeline's.")
-def search(query: str, k: int, mode: str | None, folder: str | None, pipeline: str | None, as_json: bool) -> None:
+@click.option("--explain", is_flag=True, help="Show which words and which tokens made the score.")
+@click.option("-i", "--interactive", is_flag=True, help="Ask again and again; :help says how.")
+@click.option(
+    "--queries", metavar="FILE", help="Read queries from a file: lines, id and query with a tab, JSONL, TREC."
+)
+@click.option("--trec", metavar="NAME", help="With --queries, print documents as a run in TREC's format.")
+def search(
+    query: str | None,
+    k: int,
+    mode: Mode | None,
+    folder: str | None,
+    pipeline: str | None,
+    explain: bool,
+    interactive: bool,
+    queries: str | None,
+    trec: str | None,
+    as_json: bool,
+) -> None:
     """Find the passages that answer QUERY best.
 
-    With - for QUERY, read queries from standard input, one a line; --json then prints one JSON document a line.
+    With - for QUERY, read queries from standard input, one a line; --json then prints one JSON document a line, as it
+    does with --queries.
     """
+    if (query is not None) + interactive + (queries is not None) != 1:
+        raise click.UsageError("Give a query, or --queries FILE, or -i.")
+    if interactive and as_json:
+        raise click.UsageError("-i is for people; for JSON read queries from standard input, with - for QUERY.")
+    if trec is not None and (queries is None or as_json or explain):
+        raise click.UsageError("--trec NAME goes with --queries, and neither with --json nor with --explain.")
     index = open_index(folder, pipeline)
+    view = HitView(index, explain=explain)
+    if interactive:
+        from bertpipe.cli.interactive_search import search_interactively
+
+        search_interactively(index, view, k, mode)
+        return
+    if queries is not None:
+        from bertpipe.cli.batch_search import search_file
+
+        as_line = view.as_json if as_json else None
+        search_file(index, Path(queries).expanduser(), k, mode, trec=trec, as_json=as_line, show=view.show)
+        return
     several = query == "-"
     searched = False
-    for one in query_lines() if several else [query]:
-        result = index.search(one, k, mode)  # type: ignore[arg-type]
+    for one in query_lines() if several else [str(query)]:
+        result = index.search(one, k, mode)
         searched = True
         if as_json:
-            print_json(result.as_json(), one_line=several)
+            print_json(view.as_json(result), one_line=several)
         else:
-            _show(result, len(index))
+            view.show(result)
     if not searched:
         raise InputError("standard input has no query", hint="Give one query a line.")
 
@@ -118,51 +151,3 @@ def query_lines() -> Iterable[str]:
     for _, text in numbered_lines(sys.stdin.buffer, "standard input"):
         if text:
             yield text
-
-
-def _show(result: SearchResult, passages: int) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(highlight=False, soft_wrap=False)
-    tail = f"({len(result.hits)} of {number(passages)} passages, {result.mode}, {result.took_ms:.0f} ms)"
-    console.print(Text.assemble((plain(result.query), "bold"), "  ", (tail, "dim")))
-    if not result.hits:
-        console.print("Nothing found. Try other words, or --mode dense.")
-    for hit in result.hits:
-        _show_hit(console, result, hit)
-    console.print()
-
-
-def _show_hit(console: Console, result: SearchResult, hit: Hit) -> None:
-    """Title, snippet, and a line that says where it is from and how it scored."""
-    from rich.text import Text
-
-    from bertpipe.retrieval.analysis import analyse
-    from bertpipe.retrieval.snippet import snippet
-
-    columns = max(20, console.width - INDENT)
-    passage = hit.passage
-    # A word of the query may stand in the title alone.
-    title = snippet(passage.title or passage.document, analyse(result.query), columns)
-    body = result.snippet(hit, max(20, SNIPPET_LINES * columns - 8))
-    scores = "  ".join(f"{name} {value:.2f}" for name, value in hit.scores.items())
-    source = ""
-    if passage.title not in ("", passage.document):
-        source = tail_of(plain(passage.document), columns - len(scores) - 2) + "  "
-    console.print(Text.assemble((f"{hit.rank:>2}  ", "dim"), _marked(title, "bold cyan")), no_wrap=True)
-    # Rich breaks lines at spaces, of which Chinese has none.
-    lines = _marked(body, "").divide(line_ends(body.text, columns))
-    for line in [*lines, Text(source + scores, style="dim")]:
-        line.rstrip()
-        console.print(Text.assemble(" " * INDENT, line), no_wrap=True)
-
-
-def _marked(shown: Snippet, style: str) -> Text:
-    """A snippet with the query's words in another colour."""
-    from rich.text import Text
-
-    text = Text(shown.text, style=style)
-    for start, end in shown.spans:
-        text.stylize("bold yellow", start, end)
-    return text

@@ -14,13 +14,13 @@ from bertpipe.progress import Progress
 from bertpipe.retrieval.document_ranking import rank_documents
 from bertpipe.retrieval.index import MODES, Index, Mode
 from bertpipe.retrieval.judged_queries import JudgedQueries
+from bertpipe.retrieval.query_batches import encoded_queries
 from bertpipe.retrieval.ranking_scores import CUTS, DEPTH, METRICS, require_ir_measures, score_rankings
 from bertpipe.retrieval.trec_run import run_lines
 from bertpipe.tasks.bootstrap import bootstrap_intervals
 
 BASELINE: Mode = "bm25"
 """What the other modes are compared with."""
-ENCODED_AT_ONCE = 256
 SEED = 0
 # Digits of what is measured: more than any interval is sure of, few enough to read.
 _DIGITS = 6
@@ -93,14 +93,12 @@ def save_runs(folder: Path, rankings: Rankings) -> None:
 def _search(index: Index, judged: JudgedQueries, progress: Progress, modes: Sequence[Mode]) -> Rankings:
     rankings: Rankings = {mode: {} for mode in modes}
     progress.start("searching", total=len(judged.queries), unit="queries")
-    for start in range(0, len(judged.queries), ENCODED_AT_ONCE):
-        some = judged.queries[start : start + ENCODED_AT_ONCE]
-        vectors = index.encoder.encode_queries([query.text for query in some])
-        for query, vector in zip(some, vectors, strict=True):
-            for mode in modes:
-                found = rank_documents(index, query.text, DEPTH, mode, vector=vector)
-                rankings[mode][query.id] = [(judged.name(one.id), one.score) for one in found]
-            progress.advance(1)
+    vectors = encoded_queries(index, [query.text for query in judged.queries], "hybrid")
+    for query, vector in zip(judged.queries, vectors, strict=True):
+        for mode in modes:
+            found = rank_documents(index, query.text, DEPTH, mode, vector=vector)
+            rankings[mode][query.id] = [(judged.name(one.id), one.score) for one in found]
+        progress.advance(1)
     progress.finish()
     return rankings
 

@@ -21,11 +21,25 @@ def open_graph(path: Path, threads: int) -> onnxruntime.InferenceSession:
     Raises:
         ArtefactError: It is missing or damaged.
     """
+    return open_graph_of(str(path), path, threads)
+
+
+def open_graph_of(model: str | bytes, path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """Opens a graph from a file's name or from bytes; otherwise as `open_graph`.
+
+    Args:
+        model: The name, or what such a file holds.
+        path: The file that an error names.
+        threads: Threads to compute with; 0 is all cores.
+
+    Raises:
+        ArtefactError: It is missing or damaged.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions have no base class of their own
         raise ArtefactError(f"{path} is missing or damaged", why=str(error)) from error
 

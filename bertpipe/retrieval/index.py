@@ -251,11 +251,10 @@ class Index:
         hits: list[Hit] = []
         if query.strip():
             numbers, score, sides, parts = self._rank(query, k, mode, vector)
-            for place, passage in enumerate(self._passages.get_many(numbers.tolist())):
-                scores, added = (
-                    {name: float(values[place]) for name, values in given.items()} for given in (sides, parts)
-                )
-                hits.append(Hit(place + 1, float(score[place]), passage, scores, added))
+            found = self._passages.get_many(numbers.tolist())
+            of_sides, of_parts = _rows(sides, len(found)), _rows(parts, len(found))
+            for rank, one in enumerate(zip(score.tolist(), found, of_sides, of_parts, strict=True), start=1):
+                hits.append(Hit(rank, *one))
         return SearchResult(query, mode, (time.perf_counter() - begin) * 1000, hits)
 
     def _rank(
@@ -323,6 +322,12 @@ def build_index(
 
     LexicalIndex.build(folder / LEXICAL, rows())
     return store
+
+
+def _rows(columns: dict[str, np.ndarray], count: int) -> list[dict[str, float]]:
+    """One dictionary for each of so many hits."""
+    values = zip(*(column.tolist() for column in columns.values()), strict=True) if columns else [()] * count
+    return [dict(zip(columns, row, strict=True)) for row in values]
 
 
 def _copy(files: Iterable[Path], folder: Path) -> None:

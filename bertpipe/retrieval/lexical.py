@@ -178,14 +178,33 @@ class LexicalIndex:
         Returns:
             float32 (C,); 0 for a passage that shares no term with the query or does not exist.
         """
-        result = np.zeros(len(numbers), dtype=np.float32)
         found = self._query(query)
+        return np.zeros(len(numbers), dtype=np.float32) if found is None else self._scores(found, numbers)
+
+    def term_scores(self, query: str, numbers: np.ndarray) -> dict[str, np.ndarray]:
+        """What each term of a query adds to the scores of given passages.
+
+        Args:
+            query: Any text.
+            numbers: int (C,), passage numbers in any order.
+
+        Returns:
+            float32 (C,) by term, in the order of the query. Their sum is what `scores` says, up to rounding.
+        """
+        return {term: self._scores(self._term_query(term), numbers) for term in _query_terms(query)}
+
+    def passages_with(self, term: str) -> int:
+        """In how many passages a term stands."""
+        return int(self._searcher.doc_freq(_TERMS, term))
+
+    def _scores(self, query: tantivy.Query, numbers: np.ndarray) -> np.ndarray:
+        result = np.zeros(len(numbers), dtype=np.float32)
         wanted = np.unique(numbers[numbers >= 0])
-        if found is None or not len(wanted) or not len(self):
+        if not len(wanted) or not len(self):
             return result
         among = tantivy.Query.term_set_query(self._schema, _NUMBER, wanted.tolist())
         clauses = [
-            (tantivy.Occur.Must, found),
+            (tantivy.Occur.Must, query),
             (tantivy.Occur.Must, tantivy.Query.const_score_query(among, 0.0)),
         ]
         query_among = tantivy.Query.boolean_query(clauses)
@@ -198,11 +217,13 @@ class LexicalIndex:
         return result
 
     def _query(self, text: str) -> tantivy.Query | None:
-        terms = list(islice(dict.fromkeys(analyse(text[:LONGEST_QUERY])), MOST_TERMS))
+        terms = _query_terms(text)
         if not terms:
             return None
-        queries = [tantivy.Query.term_query(self._schema, _TERMS, term, "freq") for term in terms]
-        return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, self._term_query(term)) for term in terms])
+
+    def _term_query(self, term: str) -> tantivy.Query:
+        return tantivy.Query.term_query(self._schema, _TERMS, term, "freq")
 
     def _hits(self, query: tantivy.Query, limit: int) -> list[tuple[float, tantivy.DocAddress]]:
         try:
@@ -214,6 +235,11 @@ class LexicalIndex:
         numbers = self._searcher.fast_field_values(_NUMBER, [address for _, address in hits])
         scores = np.fromiter((score for score, _ in hits), dtype=np.float32, count=len(hits))
         return np.array(numbers, dtype=np.int64), scores
+
+
+def _query_terms(text: str) -> list[str]:
+    """The different terms of a query that are searched for."""
+    return list(islice(dict.fromkeys(analyse(text[:LONGEST_QUERY])), MOST_TERMS))
 
 
 def _settle(path: Path) -> None:

@@ -71,7 +71,7 @@ def score_rankings(
     place = {query: number for number, query in enumerate(queries)}
     values = {str(measure): np.zeros(len(queries)) for measure in measures.values()}
     wanted = {query: qrels[query] for query in queries}
-    for metric in library.pytrec_eval.iter_calc(list(set(measures.values())), wanted, run):
+    for metric in library.iter_calc(list(set(measures.values())), wanted, run):
         values[str(metric.measure)][place[metric.query_id]] = metric.value
     of = {name: values[str(measure)] for name, measure in measures.items()}
     curves = {name: [float(of[f"{curve}@{cut}"].mean()) for cut in CUTS] for name, curve in CURVES.items()}

@@ -52,3 +52,37 @@ def encoder(encoder_folder):
     from bertpipe.retrieval.encoder import Encoder
 
     return Encoder(encoder_folder, threads=1)
+
+
+TEXTS = {
+    "Cleaning the grinder": ["Brush the burrs once a week.", "Never wash the burrs with water.", "Grind some rice."],
+    "A dripping tap": ["Turn off the water.", "Change the washer of the tap."],
+    "加湿器": ["水箱里的水每天要换。", "滤芯每月清洗一次。", "不要用热水冲洗。"],
+    "": ["A passage without a title, about water."],
+}
+
+
+@pytest.fixture(scope="session")
+def built_index(tmp_path_factory, encoder, encoder_folder):
+    """A folder with an index of a few passages, three of a document; look at it only."""
+    from bertpipe.retrieval.encoder import encoder_digest
+    from bertpipe.retrieval.index import IndexSettings, build_index
+    from bertpipe.retrieval.passage import Passage
+    from bertpipe.retrieval.passage_store import PassageStore
+
+    folder = tmp_path_factory.mktemp("index")
+    passages = []
+    for title, texts in TEXTS.items():
+        start = 0
+        for text in texts:
+            place = len(passages), f"notes.jsonl#{title}@{start}", f"notes.jsonl#{title or 'untitled'}"
+            passages.append(Passage(*place, title, text, start, start + len(text)))
+            start += len(text) + 1
+    with PassageStore.create(folder / "passages") as store:
+        store.add_many(passages)
+    vectors = encoder.encode_passages([(passage.title, passage.text) for passage in passages])
+    whole = folder / "index"
+    build_index(whole, passages=folder / "passages", vectors=vectors, encoder=encoder_folder, advance=lambda _: None)
+    IndexSettings(encoder_digest(encoder_folder), len(passages), "hybrid", 0.35).save(whole)
+    (whole / "report.json").write_text('{"measured": false}')
+    return whole

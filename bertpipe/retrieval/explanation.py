@@ -1,0 +1,118 @@
+"""Why a hit was found: what each word of the query and each token of the passage added to its score."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bertpipe.retrieval.analysis import analyse
+from bertpipe.retrieval.encoder import Encoder
+from bertpipe.retrieval.index import ENCODER, Hit, Index
+from bertpipe.retrieval.token_shares import TokenShare, TokenShares
+
+NOT_ADDITIVE = "the encoder reads a passage's vector off its first token: no token has a share of its own"
+
+
+@dataclass(frozen=True, slots=True)
+class TermShare:
+    """A term of the query.
+
+    Attributes:
+        term: As `bertpipe.retrieval.analysis` makes it: stemmed.
+        times: How often it stands in the passage, title included.
+        passages: In how many passages of the index it stands.
+        score: What it adds to the BM25 score.
+    """
+
+    term: str
+    times: int
+    passages: int
+    score: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The share as the command line prints it."""
+        return {"term": self.term, "times": self.times, "passages": self.passages, "score": round(self.score, 6)}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a hit's score is made of.
+
+    Attributes:
+        parts: What each side adds to the hybrid score; empty in other modes.
+        terms: The query's terms that stand in the passage, the largest share first; they add up to the BM25 score.
+        tokens: The passage's tokens in their order; they add up to the cosine.
+        words: The same, put together to words.
+        note: Why there are no tokens, where the mode has a dense side.
+    """
+
+    parts: dict[str, float]
+    terms: list[TermShare] = field(default_factory=list)
+    tokens: list[TokenShare] = field(default_factory=list)
+    words: list[TokenShare] = field(default_factory=list)
+    note: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The explanation as the command line prints it."""
+        values: dict[str, Any] = {
+            "parts": {name: round(value, 6) for name, value in self.parts.items()},
+            "terms": [term.as_json() for term in self.terms],
+            "tokens": [token.as_json() for token in self.tokens],
+            "words": [word.as_json() for word in self.words],
+        }
+        return values | ({"note": self.note} if self.note else {})
+
+
+class Explainer:
+    """Explains the hits of an index.
+
+    Args:
+        index: The index that found them.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._shares: TokenShares | None = None
+        self._last: tuple[str, np.ndarray] | None = None
+
+    def explain(self, query: str, hit: Hit) -> Explanation:
+        """Takes the score of a hit apart.
+
+        Args:
+            query: What was searched for.
+            hit: One of the hits; its scores say which sides to explain.
+
+        Raises:
+            ArtefactError: The index is damaged.
+        """
+        terms = self._terms(query, hit) if "bm25" in hit.scores else []
+        if "dense" not in hit.scores:
+            return Explanation(hit.parts, terms)
+        encoder = self._index.encoder
+        if self._shares is None:
+            self._shares = TokenShares(self._index.folder / ENCODER, encoder, self._index.threads)
+        if not self._shares.additive:
+            return Explanation(hit.parts, terms, note=NOT_ADDITIVE)
+        vector = self._vector(encoder, query)
+        tokens, words = self._shares.shares(vector, hit.passage.title, hit.passage.text)
+        return Explanation(hit.parts, terms, tokens, words)
+
+    def _terms(self, query: str, hit: Hit) -> list[TermShare]:
+        passage = hit.passage
+        lexical = self._index.lexical
+        times = Counter(analyse(passage.title))
+        times.update(analyse(passage.text))
+        shares = [
+            TermShare(term, times[term], lexical.passages_with(term), float(scores[0]))
+            for term, scores in lexical.term_scores(query, np.array([passage.number])).items()
+            if scores[0] > 0
+        ]
+        return sorted(shares, key=lambda share: -share.score)
+
+    def _vector(self, encoder: Encoder, query: str) -> np.ndarray:
+        if self._last is None or self._last[0] != query:
+            self._last = (query, encoder.encode_queries([query])[0])
+        return self._last[1]
