@@ -3,7 +3,7 @@
 ```
 index.json         format, default mode, fusion weight, digest of the encoder, number of passages
 passages.sqlite    the passages' texts, titles, documents and places
-vectors.faiss      their vectors
+vectors/           their vectors
 lexical/           their words
 encoder/           the encoder and tokenizer that made the vectors
 reader/            what finds answers in passages; only where the pipeline trained one
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 Mode = Literal["hybrid", "dense", "bm25"]
 MODES: tuple[Mode, ...] = get_args(Mode)
-FORMAT = 1
+FORMAT = 2
 SETTINGS, PASSAGES, VECTORS, LEXICAL, ENCODER, READER, REPORT = (
     "index.json",
     "passages.sqlite",
-    "vectors.faiss",
+    "vectors",
     "lexical",
     "encoder",
     "reader",
@@ -285,6 +285,7 @@ def build_index(
     encoder: Path,
     advance: Callable[[int], None],
     reader: Path | None = None,
+    dense: VectorIndex | None = None,
 ) -> PassageStore:
     """Lays out all of an index but ``index.json`` and the report.
 
@@ -295,6 +296,7 @@ def build_index(
         encoder: Folder of the encoder that made the vectors.
         advance: Told the number of passages indexed since the last call.
         reader: Folder of a reader, if one was trained.
+        dense: The vectors' index; one that compares every vector if left out.
 
     Returns:
         The index's passages.
@@ -312,7 +314,7 @@ def build_index(
     store = PassageStore.open(folder / PASSAGES)
     if len(store) != len(vectors):
         raise ArtefactError(f"{len(store)} passages do not fit {len(vectors)} vectors")
-    VectorIndex.build(vectors).save(folder / VECTORS)
+    (dense or VectorIndex.build(vectors)).save(folder / VECTORS)
     shutil.rmtree(folder / LEXICAL, ignore_errors=True)
 
     def rows() -> Iterator[tuple[int, str, str]]:

@@ -1,94 +1,186 @@
-"""Vectors of passages in FAISS: exact inner-product search."""
+"""Vectors of passages: the nearest by inner product.
+
+```
+vectors/vectors.npy       the vectors in full, mapped into memory
+vectors/codes.faiss       what proposes passages; not there if every vector is compared (`bertpipe.retrieval.codes`)
+vectors/structure.json    what the codes are, and how hard to look
+```
+"""
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import faiss
 import numpy as np
 
 from bertpipe.errors import ArtefactError
+from bertpipe.retrieval.codes import BLOCK, Codes
+from bertpipe.retrieval.structure import FLAT
+from bertpipe.text.array_file import ArrayFile
+
+_VECTORS, _CODES, _SETTINGS = "vectors.npy", "codes.faiss", "structure.json"
+# Reading a vector here and there costs more than reading it in a row.
+_SCATTERED = 4
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard the codes are looked through.
+
+    Attributes:
+        probes: Clusters of an inverted file, or passages that a graph keeps in sight; 0 where there is nothing to set.
+        refine: For each hit asked for, how many passages are proposed and scored by their full vectors.
+    """
+
+    probes: int = 0
+    refine: int = 1
 
 
 class VectorIndex:
-    """The nearest passages to a query's vector.
+    """The nearest passages to a query's vector. Scores are exact; which passages are seen may not be.
 
     Args:
-        index: A FAISS index over vectors of length 1 with the inner product; ids are passage numbers.
+        vectors: float32 (N, D), of length 1; row n is passage number n.
+        codes: What proposes passages; None compares every vector, which is exact.
+        effort: How hard to look through the codes.
     """
 
-    def __init__(self, index: faiss.IndexFlat) -> None:
-        self._index = index
-        # A view of the vectors inside FAISS: scores of given passages need no second copy.
-        self._vectors = faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d).reshape(index.ntotal, index.d)
+    def __init__(self, vectors: np.ndarray, codes: Codes | None = None, effort: Effort | None = None) -> None:
+        self._vectors = vectors
+        self._codes = codes
+        self.effort = effort or Effort()
 
     @classmethod
-    def build(cls, vectors: np.ndarray) -> VectorIndex:
-        """Indexes vectors; row n is passage number n.
+    def build(cls, vectors: np.ndarray, structure: str = FLAT, *, trained: Codes | None = None) -> VectorIndex:
+        """Indexes vectors; row n is passage number n. The same vectors give the same index.
 
         Args:
-            vectors: float32 (N, D), of length 1.
+            vectors: float32 (N, D), of length 1; may be mapped from a file, and is not copied then.
+            structure: A FAISS factory string.
+            trained: Codes of this structure that `Codes.train` or `Codes.emptied` made, instead of training anew.
+
+        Returns:
+            The index, with the least effort: see `bertpipe.retrieval.tuning.tune`.
 
         Raises:
+            ConfigError: The structure does not fit the vectors.
             ValueError: A value is not finite. A NaN compares false with everything, so a broken encoder would look
                 like perfect recall.
         """
-        block = 1 << 16
-        index = faiss.IndexFlatIP(vectors.shape[1])
-        for start in range(0, len(vectors), block):
-            part = np.ascontiguousarray(vectors[start : start + block], dtype=np.float32)
-            if not np.isfinite(part).all():
+        full = np.ascontiguousarray(vectors, dtype=np.float32)
+        for start in range(0, len(full), BLOCK):
+            if not np.isfinite(full[start : start + BLOCK]).all():
                 raise ValueError("a passage's vector is not finite")
-            index.add(part)
-        return cls(index)
+        codes = trained if trained is not None else Codes.train(full, structure)
+        if codes is None:
+            return cls(full)
+        codes.add(full)
+        return cls(full, codes, Effort(probes=min(1, codes.most_effort)))
+
+    def with_effort(self, effort: Effort) -> VectorIndex:
+        """The same index, looked through with another effort."""
+        return VectorIndex(self._vectors, self._codes, effort)
 
     def save(self, path: Path) -> None:
         """Writes the index.
 
+        Args:
+            path: A folder; it is made, and what an earlier index left in it is replaced.
+
         Raises:
-            OSError: The disk refused. FAISS's own way to files does not notice when the last bytes find no room.
+            OSError: The disk refused.
         """
-        with path.open("wb") as file:
-            faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
+        path.mkdir(exist_ok=True)
+        (path / _CODES).unlink(missing_ok=True)
+        with ArrayFile(path / _VECTORS, np.float32, self._vectors.shape) as file:
+            for start in range(0, len(self), BLOCK):
+                file.append(self._vectors[start : start + BLOCK])
+        settings = {"structure": self.structure, **asdict(self.effort)}
+        if self._codes is not None:
+            self._codes.save(path / _CODES)
+            settings["bytes"] = (path / _CODES).stat().st_size
+        (path / _SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def open(cls, path: Path) -> VectorIndex:
-        """Opens what `save` wrote.
+        """Opens what `save` wrote, without reading the vectors: they stay on disk until a search needs them.
 
         Raises:
-            ArtefactError: The file is missing or damaged.
+            ArtefactError: A file is missing or damaged.
         """
+        settings_file, vectors_file, codes_file = path / _SETTINGS, path / _VECTORS, path / _CODES
         try:
-            index = faiss.read_index(str(path))
-        except RuntimeError as error:
-            raise ArtefactError(f"{path} is missing or damaged", why=str(error).splitlines()[0]) from error
-        if not isinstance(index, faiss.IndexFlat):
-            raise ArtefactError(f"{path} is not an index of ours", why=f"it is a {type(index).__name__}")
-        return cls(index)
+            settings = json.loads(settings_file.read_text(encoding="utf-8"))
+            structure, size = str(settings["structure"]), settings.get("bytes")
+            effort = Effort(int(settings["probes"]), int(settings["refine"]))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ArtefactError(f"{settings_file} is missing or damaged", why=str(error)) from error
+        try:
+            # A view without NumPy's class for mapped arrays, whose every slice costs microseconds.
+            vectors = np.asarray(np.load(vectors_file, mmap_mode="r", allow_pickle=False))
+        except (OSError, ValueError, EOFError) as error:
+            raise ArtefactError(f"{vectors_file} is missing or damaged", why=str(error)) from error
+        if vectors.ndim != 2 or vectors.dtype != np.float32 or not vectors.flags.c_contiguous:
+            raise ArtefactError(f"{vectors_file} is damaged", why="it is no float32 table")
+        if size is None:
+            return cls(vectors, None, effort)
+        found = codes_file.stat().st_size if codes_file.is_file() else 0
+        if found != size:
+            raise ArtefactError(f"{codes_file} is missing or damaged", why=f"it has {found} of {size} bytes")
+        codes = Codes.open(codes_file, structure)
+        if (len(codes), codes.width) != vectors.shape:
+            raise ArtefactError(f"{codes_file} is damaged", why=f"its codes are not those of {vectors_file}")
+        return cls(vectors, codes, effort)
 
     def __len__(self) -> int:
-        return self._index.ntotal
+        return len(self._vectors)
 
     @property
     def width(self) -> int:
         """D."""
-        return self._index.d
+        return self._vectors.shape[1]
 
-    def search(self, query: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    @property
+    def structure(self) -> str:
+        """The FAISS factory string."""
+        return FLAT if self._codes is None else self._codes.structure
+
+    @property
+    def codes(self) -> Codes | None:
+        """What proposes passages; None where every vector is compared."""
+        return self._codes
+
+    def search(self, query: np.ndarray, k: int, among: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The nearest passages.
 
         Args:
             query: float32 (D,).
             k: At most how many.
+            among: bool (N,), the passages that may be found; all if left out. k are found wherever k may be.
 
         Returns:
             Passage numbers int64 and scores float32, best first.
         """
-        k = min(k, len(self))
+        allowed = len(self) if among is None else int(np.count_nonzero(among))
+        k = min(k, allowed)
         if k <= 0:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        scores, numbers = self._index.search(np.ascontiguousarray(query[None], dtype=np.float32), k)
-        return numbers[0], scores[0]
+        query = np.ascontiguousarray(query, dtype=np.float32)
+        if allowed == len(self):
+            among = None
+        numbers = self._proposals(query, k, among, allowed)
+        if numbers is not None:
+            return _best(numbers, self.scores(query, numbers), k)
+        if among is None:
+            scores, found = faiss.knn(query[None], self._vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
+            return found[0], scores[0]
+        numbers = np.flatnonzero(among)
+        scattered = _SCATTERED * allowed < len(self)
+        scores = self.scores(query, numbers) if scattered else (self._vectors @ query)[numbers]
+        return _best(numbers, scores, k)
 
     def scores(self, query: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """The scores of given passages.
@@ -101,3 +193,34 @@ class VectorIndex:
             float32 (C,).
         """
         return self._vectors[numbers] @ query
+
+    def _proposals(self, query: np.ndarray, k: int, among: np.ndarray | None, allowed: int) -> np.ndarray | None:
+        """Passages that hold the k nearest as far as the codes tell; None if every allowed vector is to be compared."""
+        codes, count = self._codes, k * self.effort.refine
+        if codes is None or _SCATTERED * count >= allowed:
+            return None
+        # Where few passages are allowed, a cluster holds few of them: as many more are looked through.
+        probes, most = min(-(-self.effort.probes * len(self) // allowed), codes.most_effort), codes.most_effort
+        row = _SCATTERED * self._vectors.itemsize * self.width
+        while codes.cost(probes) < allowed * row:
+            try:
+                numbers = codes.propose(query[None], count, probes, among)[0]
+            except NotImplementedError:
+                return None
+            numbers = numbers[numbers >= 0]
+            if len(numbers) >= k:
+                return numbers
+            if probes >= most:
+                return None
+            probes = min(4 * probes, most)
+        return None
+
+
+def _best(numbers: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k best, equal scores by number."""
+    if k < len(scores):
+        # All that tie with the last one are kept for now, or chance would choose among them.
+        kept = scores >= np.partition(scores, len(scores) - k)[len(scores) - k]
+        numbers, scores = numbers[kept], scores[kept]
+    order = np.lexsort((numbers, -scores))[:k]
+    return numbers[order], scores[order]

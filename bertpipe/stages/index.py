@@ -23,6 +23,18 @@ class IndexConfig(BaseModel, extra="forbid"):
         "auto", description="How searches run by default; auto: the mode that won on held-out queries."
     )
     queries: int = Field(2000, ge=0, description="Held-out queries to measure with, at most; 0 measures nothing.")
+    structure: str = Field(
+        "auto",
+        min_length=1,
+        description='How FAISS holds the vectors: "Flat", or any of its factory strings, such as "IVF1024,PQ64x4fs" or '
+        '"HNSW32,SQ8"; auto: flat while that is quick, else compressed codes that reach `recall`.',
+    )
+    memory_mb: int = Field(
+        1000, ge=1, description="Megabytes that compressed vectors may take in memory; `auto` heeds it."
+    )
+    recall: float = Field(
+        0.95, gt=0, le=1, description="Share of the ten nearest passages that searches are tuned to find, at least."
+    )
     seed: int = Field(0, ge=0, description="Seed of the report's bootstrap.")
 
 
@@ -35,10 +47,27 @@ def index(run: StageRun) -> dict[str, Any]:
     from bertpipe.retrieval.index import READER, REPORT, IndexSettings, build_index
     from bertpipe.retrieval.reader import reader_digest
     from bertpipe.retrieval.report import judge, make_report
+    from bertpipe.retrieval.tuning import MOST_QUERIES, build_tuned
 
     embedded, encoder_folder = run.inputs["embed"], run.inputs["finetune"] / ENCODER
     reader = run.inputs["reader"] / READER if "reader" in run.inputs else None
     vectors = np.load(embedded / VECTORS, mmap_mode="r", allow_pickle=False)
+    queries = sorted(
+        held_out_queries(read_documents(run.inputs["corpus"] / DOCUMENTS)),
+        # Any even choice does; this one does not change when documents come or go.
+        key=lambda query: query.order,
+    )[: run.config.queries]
+    encoder = Encoder(encoder_folder)
+    run.progress.start("arranging vectors", unit="passages")
+    dense = build_tuned(
+        vectors,
+        lambda: encoder.encode_queries([query.text for query in queries[:MOST_QUERIES]]),
+        structure=run.config.structure,
+        memory_mb=run.config.memory_mb,
+        target=run.config.recall,
+        seed=run.config.seed,
+    )
+    run.progress.finish()
     run.progress.start("indexing passages", total=len(vectors), unit="passages")
     store = build_index(
         run.out,
@@ -47,18 +76,14 @@ def index(run: StageRun) -> dict[str, Any]:
         encoder=encoder_folder,
         advance=run.progress.advance,
         reader=reader,
+        dense=dense.index,
     )
     run.progress.finish()
     overlap = Manifest.read(embedded).config["overlap"]
-    queries = sorted(
-        held_out_queries(read_documents(run.inputs["corpus"] / DOCUMENTS)),
-        # Any even choice does; this one does not change when documents come or go.
-        key=lambda query: query.order,
-    )[: run.config.queries]
     run.progress.start("measuring on held-out queries", total=len(queries), unit="queries")
-    judged = judge(queries, store, vectors, Encoder(encoder_folder), overlap=overlap, advance=run.progress.advance)
+    judged = judge(queries, store, vectors, encoder, overlap=overlap, advance=run.progress.advance)
     run.progress.finish()
-    report = make_report(judged, run.config.seed)
+    report = make_report(judged, run.config.seed) | {"structure": dense.report}
     (run.out / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     mode = report["mode"] if run.config.mode == "auto" else run.config.mode
     read_by = reader_digest(reader) if reader else ""
@@ -67,12 +92,15 @@ def index(run: StageRun) -> dict[str, Any]:
     metrics: dict[str, Any] = {"passages": len(vectors), "queries": len(queries), "mode": mode}
     for name, figures in report.get("modes", {}).items():
         metrics[f"{name}_ndcg@10"] = figures["ndcg@10"]["mean"]
+    metrics["structure"] = dense.index.structure
+    if dense.recall is not None:
+        metrics["structure_recall@10"] = round(dense.recall.mean, 4)
     return metrics
 
 
 INDEX = Stage(
     name="index",
-    version=1,
+    version=2,
     config=IndexConfig,
     inputs=(Input("corpus"), Input("finetune"), Input("embed")),
     run=index,
