@@ -16,13 +16,16 @@ from bertpipe.pipeline.pipeline import load_pipeline
 from bertpipe.pipeline.pipeline_file import FALLBACK, FILE_NAME, RETRIEVAL, TOP_LEVEL_KEYS, VARIABLE
 from bertpipe.pipeline.stage import NEUTRAL, Stage
 from bertpipe.stages import FROM_MODEL, STAGES, TASKS, stages_of
+from bertpipe.stages.reranker import RERANKER
 from bertpipe.text.readers.source_files import RECORDS, WHOLE
 
 ROOT = Path(__file__).parents[1]
 KEYS_FILE = ROOT / "docs" / "pipeline-files.md"
 REPORT_FILE = ROOT / "docs" / "report.md"
 PIPELINES = sorted((ROOT / "pipelines").glob("*.toml"))
-WITH_KEYS = [stage for stage in STAGES if stage.config.model_fields]
+# The reranker stands behind the step finetune; the reader's keys are those of a task.
+BEHIND = [stage.name for stage in STAGES].index("finetune") + 1
+WITH_KEYS = [stage for stage in (*STAGES[:BEHIND], RERANKER, *STAGES[BEHIND:]) if stage.config.model_fields]
 # The steps of the tasks that write, where they are others than those of retrieval.
 WRITING = {
     name: {task: stage for task in USUAL for stage in TASKS[task] if stage.name == name}
@@ -139,7 +142,7 @@ def block(text: str, begin: str, end: str) -> str:
 
 def rewrite() -> None:
     text = KEYS_FILE.read_text(encoding="utf-8")
-    tables = {f"keys of {stage.name}": ("end of keys", keys_table(stage)) for stage in WITH_KEYS}
+    tables = {f"keys of {stage.keys}": ("end of keys", keys_table(stage)) for stage in WITH_KEYS}
     tables |= {f"keys of {name} of tasks that write": ("end of keys", writing_table(name)) for name in WRITING}
     tables |= {f"keys of finetune to {name}": ("end of keys", table) for name, table in reading_tables().items()}
     tables["presets"] = ("end of presets", presets_table())
@@ -150,11 +153,11 @@ def rewrite() -> None:
     KEYS_FILE.write_text(text, encoding="utf-8")
 
 
-@pytest.mark.parametrize("stage", WITH_KEYS, ids=lambda stage: stage.name)
+@pytest.mark.parametrize("stage", WITH_KEYS, ids=lambda stage: stage.keys)
 def test_every_key_of_every_stage_is_documented(stage):
     text = KEYS_FILE.read_text(encoding="utf-8")
-    assert f"## [{stage.name}]" in text
-    written = block(text, f"keys of {stage.name}", "end of keys")
+    assert f"## [{stage.keys}]" in text
+    written = block(text, f"keys of {stage.keys}", "end of keys")
     assert written.splitlines() == keys_table(stage).splitlines(), MEND
 
 
@@ -195,7 +198,7 @@ def test_presets_are_documented():
 
 def test_no_step_is_documented_that_does_not_exist():
     text = KEYS_FILE.read_text(encoding="utf-8")
-    assert re.findall(r"(?m)^## \[(\w+)\]", text) == [*(stage.name for stage in WITH_KEYS), *WRITING, "finetune"]
+    assert re.findall(r"(?m)^## \[([\w.]+)\]", text) == [*(stage.keys for stage in WITH_KEYS), *WRITING, "finetune"]
 
 
 def test_names_and_endings_are_documented():
@@ -223,6 +226,7 @@ def test_every_field_of_the_report_is_documented():
     from bertpipe.retrieval.candidates import Candidates
     from bertpipe.retrieval.held_out import HeldOutQuery
     from bertpipe.retrieval.report import FEWEST_QUERIES, Judged, make_report
+    from bertpipe.retrieval.rerank_report import DEPTH, ReadQuery, make_rerank_report
     from bertpipe.text.document import Document
 
     def judged(name: int) -> Judged:
@@ -236,6 +240,10 @@ def test_every_field_of_the_report_is_documented():
         for name in names_in(make_report([judged(number) for number in range(count)], seed=0)):
             assert f"`{name}`" in text, f"docs/report.md does not explain {name}"
     assert str(FEWEST_QUERIES) in text
+    read = [ReadQuery(np.arange(2), np.arange(2.0), np.arange(2.0), 1, bool(one % 2), "dense") for one in range(20)]
+    for name in names_in(make_rerank_report(read, seed=0)) | {"reranking"}:
+        assert f"`{name}`" in text, f"docs/report.md does not explain {name}"
+    assert str(DEPTH) in text
 
 
 def test_every_score_of_generated_text_is_documented():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bertpipe.cli.options import json_option, pipeline_option, with_options
 from bertpipe.cli.output import counted, plain, print_json, tail_of
+from bertpipe.cli.reranking import given, rerank_options
 from bertpipe.cli.search import open_index, query_lines
 from bertpipe.cli.wrapping import line_ends
 from bertpipe.errors import InputError
@@ -42,8 +43,9 @@ Examples:
     default=10,
     help="How many passages to read.  [default: 10]",
 )
+@rerank_options
 @click.option("--index", "folder", metavar="FOLDER", help="An index folder, instead of the pipeline's.")
-def ask(question: str, k: int, folder: str | None, pipeline: str | None, as_json: bool) -> None:
+def ask(question: str, k: int, folder: str | None, pipeline: str | None, as_json: bool, **reranking: Any) -> None:
     """Find the answer to QUESTION in the documents.
 
     The best passages are read by the reader that the pipeline trained. Where none of them holds an answer, there is
@@ -58,7 +60,7 @@ def ask(question: str, k: int, folder: str | None, pipeline: str | None, as_json
     several = question == "-"
     asked = told = False
     for one in query_lines() if several else [question]:
-        result = ask_index(index, one, k)
+        result = ask_index(index, one, k, **given(reranking))
         asked = True
         if result.cut:
             click.echo(f"the question is long: its end is not read: {plain(one)[:60]}...", err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ def search_file(
     path: Path,
     k: int,
     mode: Mode | None,
+    how: Mapping[str, Any],
     *,
     trec: str | None,
     as_json: Callable[[SearchResult], dict[str, Any]] | None,
@@ -34,6 +35,7 @@ def search_file(
         path: The file; see `read_queries`.
         k: Hits of a query; with ``trec``, documents.
         mode: As in `Index.search`.
+        how: Other arguments of `Index.search`.
         trec: Name of the run, for TREC's format.
         as_json: Makes a JSON value of a result, for JSON lines.
         show: Shows a result to people.
@@ -46,13 +48,13 @@ def search_file(
     with _bar_beside(results) as progress:
         progress.start("searching", total=len(queries), unit="queries")
         if trec is not None:
-            for lines in _run(index, queries, k, mode, trec):
+            for lines in _run(index, queries, k, mode, how, trec):
                 results.write("".join(f"{line}\n" for line in lines))
                 progress.advance(1)
         else:
             from bertpipe.retrieval.query_batches import search_many
 
-            found = search_many(index, [query.text for query in queries], k, mode)
+            found = search_many(index, [query.text for query in queries], k, mode, **how)
             for query, result in zip(queries, found, strict=True):
                 if as_json is not None:
                     results.write(f"{json_text({'id': query.id, **as_json(result)}, one_line=True)}\n")
@@ -63,14 +65,16 @@ def search_file(
         progress.finish()
 
 
-def _run(index: Index, queries: list[Query], k: int, mode: Mode | None, name: str) -> Iterator[list[str]]:
+def _run(
+    index: Index, queries: list[Query], k: int, mode: Mode | None, how: Mapping[str, Any], name: str
+) -> Iterator[list[str]]:
     from bertpipe.retrieval.document_ranking import rank_documents
     from bertpipe.retrieval.query_batches import encoded_queries
     from bertpipe.retrieval.trec_run import run_lines
 
     vectors = encoded_queries(index, [query.text for query in queries], mode)
     for query, vector in zip(queries, vectors, strict=True):
-        found = rank_documents(index, query.text, k, mode, vector=vector)
+        found = rank_documents(index, query.text, k, mode, vector=vector, **how)
         yield list(run_lines(query.id, [(one.id, one.score) for one in found], name))
 
 

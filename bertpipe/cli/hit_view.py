@@ -51,7 +51,8 @@ class HitView:
         from rich.text import Text
 
         console = Console(highlight=False, soft_wrap=False)
-        tail = f"({len(result.hits)} of {number(len(self._index))} passages, {result.mode}, {result.took_ms:.0f} ms)"
+        how = f"{result.mode}, {result.reranked} reranked" if result.reranked else result.mode
+        tail = f"({len(result.hits)} of {number(len(self._index))} passages, {how}, {result.took_ms:.0f} ms)"
         query = plain(result.query[:LONGEST_SHOWN]) + ("…" if len(result.query) > LONGEST_SHOWN else "")
         console.print(Text.assemble((query, "bold"), "  ", (tail, "dim")))
         if not result.hits:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -39,13 +40,15 @@ class InteractiveSearch:
         view: Shows what was found.
         k: Hits.
         mode: As in `Index.search`.
+        how: Other arguments of `Index.search`.
     """
 
-    def __init__(self, index: Index, view: HitView, k: int, mode: Mode | None) -> None:
+    def __init__(self, index: Index, view: HitView, k: int, mode: Mode | None, how: Mapping[str, Any]) -> None:
         self.index = index
         self.view = view
         self.k = k
         self.mode = mode
+        self.how = how
 
     def answer(self, line: str) -> bool:
         """Does what a line says.
@@ -59,7 +62,7 @@ class InteractiveSearch:
         if line.startswith(":"):
             return self._obey(line[1:].split())
         if line.strip():
-            self.view.show(self.index.search(line.strip(), self.k, self.mode))
+            self.view.show(self.index.search(line.strip(), self.k, self.mode, **self.how))
         return True
 
     def _obey(self, words: list[str]) -> bool:
@@ -91,7 +94,7 @@ class InteractiveSearch:
         return True
 
 
-def search_interactively(index: Index, view: HitView, k: int, mode: Mode | None) -> None:
+def search_interactively(index: Index, view: HitView, k: int, mode: Mode | None, how: Mapping[str, Any]) -> None:
     """Reads lines until they end.
 
     Args:
@@ -99,10 +102,11 @@ def search_interactively(index: Index, view: HitView, k: int, mode: Mode | None)
         view: Shows what was found.
         k: Hits.
         mode: As in `Index.search`.
+        how: Other arguments of `Index.search`.
     """
     with contextlib.suppress(ImportError):  # Windows has none: lines can still be typed
         import readline  # noqa: F401  # gives `input` its arrow keys, and a history in memory
-    asked = InteractiveSearch(index, view, k, mode)
+    asked = InteractiveSearch(index, view, k, mode, how)
     terminal = sys.stdin.isatty()
     if terminal:
         click.echo(f"{counted(len(index), 'passages')}; :help shows the commands, Ctrl-D leaves", err=True)

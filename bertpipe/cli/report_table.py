@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bertpipe.errors import ArtefactError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 FILE: Final = "report.json"
 """The file in a step's folder that holds a report; a test holds it against the index's."""
@@ -41,24 +44,36 @@ def print_report(report: Mapping[str, Any], mode: str) -> None:
         mode: What searches use by default.
     """
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     console = Console(highlight=False)
     console.print()
     if report.get("measured"):
-        table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="bold")
-        table.add_column("searching by", no_wrap=True)
-        for label in _METRICS.values():
-            table.add_column(label, no_wrap=True)
-        for name, values in report["modes"].items():
-            cells = [_with_interval(values[metric]) for metric in _METRICS]
-            table.add_row(Text(name, style="bold" if name == mode else ""), *cells)
-        console.print(f"Measured on {report['queries']:,} held-out queries, with 95% intervals:", style="dim")
-        console.print(table)
+        _print_modes(console, report, mode)
     console.print(report["verdict"], markup=False)
     if report.get("measured") or mode != report.get("mode"):
         console.print(f"Searches use {mode} unless --mode says otherwise.", style="dim")
+    reranking = report.get("reranking")
+    if reranking:
+        console.print()
+        if reranking["measured"]:
+            _print_modes(console, reranking, "reranked" if reranking["helps"] else "")
+        console.print(reranking["verdict"], markup=False)
+
+
+def _print_modes(console: Console, report: Mapping[str, Any], mode: str) -> None:
+    """How well each way of searching finds; one of them stands out."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("searching by", no_wrap=True)
+    for label in _METRICS.values():
+        table.add_column(label, no_wrap=True)
+    for name, values in report["modes"].items():
+        cells = [_with_interval(values[metric]) for metric in _METRICS]
+        table.add_row(Text(name, style="bold" if name == mode else ""), *cells)
+    console.print(f"Measured on {report['queries']:,} held-out queries, with 95% intervals:", style="dim")
+    console.print(table)
 
 
 def _with_interval(value: Mapping[str, float]) -> Any:

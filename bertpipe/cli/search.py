@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,7 @@ from bertpipe.cli.hit_view import HitView
 from bertpipe.cli.numbered_lines import numbered_lines
 from bertpipe.cli.options import json_option, pipeline_option, with_options
 from bertpipe.cli.output import print_json
+from bertpipe.cli.reranking import given, rerank_options
 from bertpipe.errors import ArtefactError, ConfigError, InputError
 from bertpipe.pipeline.artefact import Artefact
 from bertpipe.pipeline.pipeline_file import RETRIEVAL, find_pipeline, read_pipeline
@@ -51,6 +52,7 @@ Examples:
     help="bm25: by words; dense: by meaning, as the model learned it; hybrid: by both.  "
     "[default: what found best when the index was built]",
 )
+@rerank_options
 @click.option("--index", "folder", metavar="FOLDER", help="An index folder, instead of the pipeline's.")
 @click.option("--explain", is_flag=True, help="Show which words and which tokens made the score.")
 @click.option("-i", "--interactive", is_flag=True, help="Ask again and again; :help says how.")
@@ -69,6 +71,7 @@ def search(
     queries: str | None,
     trec: str | None,
     as_json: bool,
+    **reranking: Any,
 ) -> None:
     """Find the passages that answer QUERY best.
 
@@ -83,21 +86,22 @@ def search(
         raise click.UsageError("--trec NAME goes with --queries, and neither with --json nor with --explain.")
     index = open_index(folder, pipeline)
     view = HitView(index, explain=explain)
+    how = given(reranking)
     if interactive:
         from bertpipe.cli.interactive_search import search_interactively
 
-        search_interactively(index, view, k, mode)
+        search_interactively(index, view, k, mode, how)
         return
     if queries is not None:
         from bertpipe.cli.batch_search import search_file
 
         as_line = view.as_json if as_json else None
-        search_file(index, Path(queries).expanduser(), k, mode, trec=trec, as_json=as_line, show=view.show)
+        search_file(index, Path(queries).expanduser(), k, mode, how, trec=trec, as_json=as_line, show=view.show)
         return
     several = query == "-"
     searched = False
     for one in query_lines() if several else [str(query)]:
-        result = index.search(one, k, mode)
+        result = index.search(one, k, mode, **how)
         searched = True
         if as_json:
             print_json(view.as_json(result), one_line=several)

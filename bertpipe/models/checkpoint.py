@@ -13,6 +13,7 @@ from bertpipe.errors import ArtefactError
 from bertpipe.models.answer_reader import AnswerReader
 from bertpipe.models.bert import Bert
 from bertpipe.models.config import BertConfig
+from bertpipe.models.cross_encoder import CrossEncoder
 from bertpipe.models.encoder import TextEncoder
 from bertpipe.models.heads import BertForPretraining
 from bertpipe.models.text_classifier import TextClassifier
@@ -24,7 +25,8 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
 def save_model(
-    model: BertForPretraining | TextEncoder | TextClassifier | TokenTagger | AnswerReader | Transformer, folder: Path
+    model: BertForPretraining | TextEncoder | TextClassifier | TokenTagger | AnswerReader | CrossEncoder | Transformer,
+    folder: Path,
 ) -> None:
     """Writes ``config.json`` and ``model.safetensors``.
 
@@ -98,6 +100,17 @@ def load_reader(folder: Path) -> AnswerReader:
         ArtefactError: A file is missing, damaged, or of another model.
     """
     model = AnswerReader(Bert(BertConfig.load(folder / CONFIG)))
+    _fill(model, folder / WEIGHTS)
+    return model
+
+
+def load_cross_encoder(folder: Path) -> CrossEncoder:
+    """Loads a model that scores passages for queries.
+
+    Raises:
+        ArtefactError: A file is missing, damaged, or of another model.
+    """
+    model = CrossEncoder(Bert(BertConfig.load(folder / CONFIG)))
     _fill(model, folder / WEIGHTS)
     return model
 

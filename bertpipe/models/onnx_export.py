@@ -1,4 +1,4 @@
-"""The text encoder and the reader as ONNX graphs, which the query path runs without torch."""
+"""The text encoder, the reader and the reranker as ONNX graphs, which the query path runs without torch."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from bertpipe.models.answer_reader import AnswerReader
+from bertpipe.models.cross_encoder import CrossEncoder
 from bertpipe.models.encoder import TextEncoder
 
 OPSET = 18
@@ -46,6 +47,20 @@ def export_reader(reader: AnswerReader, path: Path) -> None:
     """
     inputs = ("input_ids", "attention_mask", "token_type_ids")
     _export(reader, reader.bert.config.max_length, inputs, "logits", path)
+
+
+def export_reranker(model: CrossEncoder, path: Path) -> None:
+    """Writes a reranker as ONNX: ``input_ids``, ``attention_mask``, ``token_type_ids`` (B, T) to ``scores`` (B,).
+
+    Args:
+        model: Put into evaluation mode.
+        path: The file to write.
+
+    Raises:
+        KeyboardInterrupt: The user pressed Ctrl-C meanwhile; raised when the file is written.
+    """
+    inputs = ("input_ids", "attention_mask", "token_type_ids")
+    _export(model, model.bert.config.max_length, inputs, "scores", path)
 
 
 def _export(model: nn.Module, longest: int, inputs: Sequence[str], output: str, path: Path) -> None:

@@ -84,7 +84,7 @@ class Answers:
         return {"question": self.question, "answers": answers, "reader": self.reader, "took_ms": took_ms}
 
 
-def ask(index: Index, question: str, k: int = 10, answers: int = ANSWERS) -> Answers:
+def ask(index: Index, question: str, k: int = 10, answers: int = ANSWERS, **reranking: Any) -> Answers:
     """Answers a question from the passages of an index.
 
     With a reader, each of the best ``k`` passages is read, and an answer's score is its probability among all spans of
@@ -96,17 +96,18 @@ def ask(index: Index, question: str, k: int = 10, answers: int = ANSWERS) -> Ans
         question: Any text.
         k: How many passages to read.
         answers: At most how many answers.
+        **reranking: ``rerank``, ``rerank_ms`` and ``rerank_depth``, as for `Index.search`.
 
     Raises:
-        ArtefactError: The index's reader is damaged, or not the one that it was built with.
-        ConfigError: ``k`` is below 1.
+        ArtefactError: The index's reader or reranker is damaged, or not the one that it was built with.
+        ConfigError: ``k`` is below 1, or there is no reranker to use.
     """
     if k < 1:
         raise ConfigError(f"k = {k}", why="there has to be a passage to read")
     reader = index.reader
     begin = time.perf_counter()
     # More than are read: how sure a search is shows beside the passages that it did not put in front.
-    proposed = index.search(question, max(k, DEPTH)).hits
+    proposed = index.search(question, max(k, DEPTH), **reranking).hits
     hits = proposed[:k]
     if reader is None:
         found, cut = _sentences(index, question, hits, answers), False

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bertpipe.retrieval.passage import Passage
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from bertpipe.retrieval.index import Index, Mode
 
 
@@ -28,24 +26,22 @@ class RankedDocument:
     passage: Passage
 
 
-def rank_documents(
-    index: Index, query: str, k: int, mode: Mode | None = None, *, vector: np.ndarray | None = None
-) -> list[RankedDocument]:
+def rank_documents(index: Index, query: str, k: int, mode: Mode | None = None, **how: Any) -> list[RankedDocument]:
     """Searches for so many passages that they are of k documents, or for all that there are.
 
     Args:
         index: Where to search.
         query: Any text.
         k: At most how many documents.
-        mode: As in `Index.search`.
-        vector: As in `Index.search`.
+        mode: As in `Index.search`, and so is ``how``.
+        **how: Its other arguments.
 
     Returns:
         Best first.
     """
     passages = k
     while True:
-        hits = index.search(query, passages, mode, vector=vector).hits
+        hits = index.search(query, passages, mode, **how).hits
         best: dict[str, RankedDocument] = {}
         for hit in hits:
             best.setdefault(hit.passage.document, RankedDocument(hit.passage.document, hit.score, hit.passage))

@@ -38,6 +38,18 @@ class EncoderSettings:
         text = json.dumps(asdict(self), indent=2) + "\n"
         (folder / SETTINGS).write_text(text, encoding="utf-8")
 
+    @classmethod
+    def load(cls, folder: Path) -> EncoderSettings:
+        """Reads what `save` wrote.
+
+        Raises:
+            ArtefactError: The file is missing or damaged.
+        """
+        try:
+            return cls(**json.loads((folder / SETTINGS).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise ArtefactError(f"{folder / SETTINGS} cannot be read", why=str(error)) from error
+
 
 def encoder_files(folder: Path) -> list[Path]:
     """An encoder's three files: graph, tokenizer and settings.
@@ -74,11 +86,7 @@ class Encoder:
     """
 
     def __init__(self, folder: Path, threads: int = 0) -> None:
-        try:
-            values = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-            self.settings = EncoderSettings(**values)
-        except (OSError, ValueError, TypeError) as error:
-            raise ArtefactError(f"{folder / SETTINGS} cannot be read", why=str(error)) from error
+        self.settings = EncoderSettings.load(folder)
         self.tokenizer = Tokenizer(folder)
         self._session = open_graph(folder / GRAPH, threads)
 

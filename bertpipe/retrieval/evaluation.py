@@ -96,7 +96,7 @@ def _search(index: Index, judged: JudgedQueries, progress: Progress, modes: Sequ
     vectors = encoded_queries(index, [query.text for query in judged.queries], "hybrid")
     for query, vector in zip(judged.queries, vectors, strict=True):
         for mode in modes:
-            found = rank_documents(index, query.text, DEPTH, mode, vector=vector)
+            found = rank_documents(index, query.text, DEPTH, mode, vector=vector, rerank=False)
             rankings[mode][query.id] = [(judged.name(one.id), one.score) for one in found]
         progress.advance(1)
     progress.finish()

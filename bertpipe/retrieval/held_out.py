@@ -49,12 +49,13 @@ def held_out_queries(documents: Iterable[Document]) -> Iterator[HeldOutQuery]:
     """
     for document in documents:
         if document.held_out:
-            query = _query(document)
+            query = query_of(document)
             if query is not None:
                 yield query
 
 
-def _query(document: Document) -> HeldOutQuery | None:
+def query_of(document: Document) -> HeldOutQuery | None:
+    """The query that a document gives, if it can give one."""
     if words(document.title) >= QUERY_WORDS:
         rest = _without_title(document)
         if words(rest) >= REST_WORDS:

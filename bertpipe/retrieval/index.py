@@ -7,6 +7,7 @@ vectors/           their vectors
 lexical/           their words
 encoder/           the encoder and tokenizer that made the vectors
 reader/            what finds answers in passages; only where the pipeline trained one
+reranker/          what puts the first hits in a better order; only where the pipeline trained one
 report.json        how well it finds, measured on this corpus
 ```
 """
@@ -14,6 +15,7 @@ report.json        how well it finds, measured on this corpus
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -28,25 +30,28 @@ from bertpipe.retrieval.analysis import analyse
 from bertpipe.retrieval.candidates import DEPTH, find_candidates
 from bertpipe.retrieval.encoder import Encoder, encoder_digest, encoder_files
 from bertpipe.retrieval.fusion import fused_parts
-from bertpipe.retrieval.lexical import LexicalIndex
+from bertpipe.retrieval.lexical import TITLE_WEIGHT, LexicalIndex
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.passage_store import PassageStore
+from bertpipe.retrieval.reranking import RERANK_MS, Reranking, mixed
 from bertpipe.retrieval.snippet import Snippet, snippet
 from bertpipe.retrieval.vectors import VectorIndex
 
 if TYPE_CHECKING:
+    from bertpipe.models.passage_ranker import PassageRanker
     from bertpipe.models.passage_reader import PassageReader
 
 Mode = Literal["hybrid", "dense", "bm25"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 FORMAT = 2
-SETTINGS, PASSAGES, VECTORS, LEXICAL, ENCODER, READER, REPORT = (
+SETTINGS, PASSAGES, VECTORS, LEXICAL, ENCODER, READER, RERANKER, REPORT = (
     "index.json",
     "passages.sqlite",
     "vectors",
     "lexical",
     "encoder",
     "reader",
+    "reranker",
     "report.json",
 )
 
@@ -62,6 +67,9 @@ class IndexSettings:
         weight: Of the dense side in the hybrid mode, 0 to 1.
         format: Of the folder.
         reader: Digest of the reader; empty without one.
+        reranker: Digest of the reranker; empty without one.
+        rerank: Searches are reranked unless told otherwise.
+        rerank_weight: Of the reranker beside the search's own score, 0 to 1.
     """
 
     encoder: str
@@ -70,12 +78,17 @@ class IndexSettings:
     weight: float
     format: int = FORMAT
     reader: str = ""
+    reranker: str = ""
+    rerank: bool = False
+    rerank_weight: float = 0.5
 
     def save(self, folder: Path) -> None:
         """Writes ``index.json``."""
         values = asdict(self)
         if not self.reader:
             del values["reader"]
+        if not self.reranker:
+            del values["reranker"], values["rerank"], values["rerank_weight"]
         text = json.dumps(values, indent=2) + "\n"
         (folder / SETTINGS).write_text(text, encoding="utf-8")
 
@@ -88,8 +101,9 @@ class Hit:
         rank: From 1.
         score: What hits are ordered by; comparable within one search only.
         passage: The passage.
-        scores: The score of each side that the mode looks at: "bm25", "dense".
-        parts: What each side adds to a hybrid score, scaled and weighted; empty in other modes.
+        scores: The score of each side that the mode looks at: "bm25", "dense"; "reranker" where it was read.
+        parts: What each side adds to a hybrid score, scaled and weighted; empty in other modes, and where a reranker
+            had a say.
     """
 
     rank: int
@@ -123,17 +137,20 @@ class SearchResult:
         mode: The mode it was searched in.
         took_ms: Milliseconds, opening the index not counted.
         hits: Best first.
+        reranked: How many candidates a reranker read.
     """
 
     query: str
     mode: Mode
     took_ms: float
     hits: list[Hit] = field(default_factory=list)
+    reranked: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The result as the command line prints it."""
         hits = [hit.as_json() for hit in self.hits]
-        return {"query": self.query, "mode": self.mode, "took_ms": round(self.took_ms, 2), "hits": hits}
+        reranked = {"reranked": self.reranked} if self.reranked else {}
+        return {"query": self.query, "mode": self.mode, **reranked, "took_ms": round(self.took_ms, 2), "hits": hits}
 
     def snippet(self, hit: Hit, columns: int) -> Snippet:
         """The part of a hit's text that shows most of the query's words.
@@ -176,6 +193,7 @@ class Index:
         # The models take longest to open: searching for words alone does without any, and only asking reads.
         self._encoder: Encoder | None = None
         self._reader: PassageReader | None = None
+        self._reranker: PassageRanker | None = None
         counts = {len(self._passages), len(self._vectors), self.settings.passages}
         if len(counts) != 1:
             raise ArtefactError(
@@ -224,12 +242,40 @@ class Index:
             self._reader = open_reader(self.folder / READER, self.threads)
         return self._reader
 
+    @property
+    def reranker(self) -> PassageRanker | None:
+        """What puts the first hits in a better order; None where none was trained.
+
+        Raises:
+            ArtefactError: It is damaged, or not the one that the index was built with.
+        """
+        if self._reranker is None and self.settings.reranker:
+            from bertpipe.retrieval.reranker import open_reranker, reranker_digest
+
+            found = reranker_digest(self.folder / RERANKER)
+            if found != self.settings.reranker:
+                raise ArtefactError(
+                    f"{self.folder}: the index was built with reranker {self.settings.reranker[:12]}, "
+                    f"but reranker {found[:12]} lies in it",
+                    hint="Build the index again with `bertpipe index --force`.",
+                )
+            self._reranker = open_reranker(self.folder / RERANKER, self.threads)
+        return self._reranker
+
     def report(self) -> dict[str, Any]:
         """How well the index finds, measured when it was built."""
         return json.loads((self.folder / REPORT).read_text(encoding="utf-8"))
 
     def search(
-        self, query: str, k: int = 10, mode: Mode | None = None, *, vector: np.ndarray | None = None
+        self,
+        query: str,
+        k: int = 10,
+        mode: Mode | None = None,
+        *,
+        vector: np.ndarray | None = None,
+        rerank: bool | None = None,
+        rerank_ms: float = RERANK_MS,
+        rerank_depth: int | None = None,
     ) -> SearchResult:
         """Finds the passages that answer a query best.
 
@@ -238,24 +284,49 @@ class Index:
             k: At most how many hits.
             mode: How to search; the index's own best mode if left out.
             vector: float32 (D,), the query's, where it was encoded before, together with others.
+            rerank: Whether the reranker reads the first candidates; if left out, where it surely helped when the index
+                was built.
+            rerank_ms: Milliseconds that it may take.
+            rerank_depth: Candidates that it reads, instead of a time.
 
         Raises:
-            ConfigError: ``k`` is below 1 or there is no such mode.
+            ConfigError: ``k`` is below 1, there is no such mode, or there is no reranker.
+            ArtefactError: The reranker is damaged, or not the one that the index was built with.
         """
         if k < 1:
             raise ConfigError(f"k = {k}", why="a search needs room for at least one hit")
         mode = mode or self.settings.mode
         if mode not in MODES:
             raise ConfigError(f"no mode {mode!r}", hint=f"Choose one of {', '.join(MODES)}.")
+        ranker = self.reranker if (self.settings.rerank if rerank is None else rerank) else None
+        if rerank and ranker is None:
+            raise ConfigError(
+                f"{self.folder} has no reranker",
+                hint="A table [finetune.reranker] in the pipeline file trains one.",
+            )
+        reranking = Reranking(self.settings.rerank_weight, rerank_ms, rerank_depth) if ranker else None
         begin = time.perf_counter()
         hits: list[Hit] = []
+        reranked = 0
         if query.strip():
-            numbers, score, sides, parts = self._rank(query, k, mode, vector)
-            found = self._passages.get_many(numbers.tolist())
+            numbers, score, sides, parts = self._rank(
+                query, max(k, reranking.candidates) if reranking else k, mode, vector
+            )
+            if ranker and reranking and len(numbers):
+                first = self._passages.get_many(numbers[: reranking.candidates].tolist())
+                read = reranking.read(ranker, query, [(passage.title, passage.text) for passage in first])
+                score = mixed(score, read, reranking.weight)
+                order = np.argsort(-score, kind="stable")
+                reranked = len(read)
+                unread = np.full(len(score) - reranked, np.nan, dtype=np.float32)
+                sides["reranker"] = np.concatenate([read, unread])
+                numbers, score, parts = numbers[order], score[order], {}
+                sides = {name: values[order] for name, values in sides.items()}
+            found = self._passages.get_many(numbers[:k].tolist())
             of_sides, of_parts = _rows(sides, len(found)), _rows(parts, len(found))
-            for rank, one in enumerate(zip(score.tolist(), found, of_sides, of_parts, strict=True), start=1):
+            for rank, one in enumerate(zip(score[:k].tolist(), found, of_sides, of_parts, strict=True), start=1):
                 hits.append(Hit(rank, *one))
-        return SearchResult(query, mode, (time.perf_counter() - begin) * 1000, hits)
+        return SearchResult(query, mode, (time.perf_counter() - begin) * 1000, hits, reranked)
 
     def _rank(
         self, query: str, k: int, mode: Mode, vector: np.ndarray | None
@@ -286,6 +357,8 @@ def build_index(
     advance: Callable[[int], None],
     reader: Path | None = None,
     dense: VectorIndex | None = None,
+    reranker: Path | None = None,
+    title_weight: int = TITLE_WEIGHT,
 ) -> PassageStore:
     """Lays out all of an index but ``index.json`` and the report.
 
@@ -297,6 +370,8 @@ def build_index(
         advance: Told the number of passages indexed since the last call.
         reader: Folder of a reader, if one was trained.
         dense: The vectors' index; one that compares every vector if left out.
+        reranker: Folder of a reranker, if one was trained.
+        title_weight: How often the words of a title count.
 
     Returns:
         The index's passages.
@@ -310,6 +385,11 @@ def build_index(
         from bertpipe.retrieval.reader import reader_files
 
         _copy(reader_files(reader), folder / READER)
+    shutil.rmtree(folder / RERANKER, ignore_errors=True)
+    if reranker is not None:
+        from bertpipe.retrieval.reranker import reranker_files
+
+        _copy(reranker_files(reranker), folder / RERANKER)
     shutil.copyfile(passages, folder / PASSAGES)
     store = PassageStore.open(folder / PASSAGES)
     if len(store) != len(vectors):
@@ -322,14 +402,18 @@ def build_index(
             yield passage.number, passage.title, passage.text
             advance(1)
 
-    LexicalIndex.build(folder / LEXICAL, rows())
+    LexicalIndex.build(folder / LEXICAL, rows(), title_weight=title_weight)
     return store
 
 
 def _rows(columns: dict[str, np.ndarray], count: int) -> list[dict[str, float]]:
-    """One dictionary for each of so many hits."""
-    values = zip(*(column.tolist() for column in columns.values()), strict=True) if columns else [()] * count
-    return [dict(zip(columns, row, strict=True)) for row in values]
+    """One dictionary for each of the first hits, without what is not known of it."""
+    rows: list[dict[str, float]] = [{} for _ in range(count)]
+    for name, column in columns.items():
+        for row, value in zip(rows, column[:count].tolist(), strict=True):
+            if not math.isnan(value):
+                row[name] = value
+    return rows
 
 
 def _copy(files: Iterable[Path], folder: Path) -> None:

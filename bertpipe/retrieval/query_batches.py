@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -27,11 +28,20 @@ def encoded_queries(index: Index, queries: Sequence[str], mode: Mode | None = No
         yield from index.encoder.encode_queries(queries[start : start + AT_ONCE])
 
 
-def search_many(index: Index, queries: Sequence[str], k: int, mode: Mode | None = None) -> Iterator[SearchResult]:
+def search_many(
+    index: Index, queries: Sequence[str], k: int, mode: Mode | None = None, **how: Any
+) -> Iterator[SearchResult]:
     """What `Index.search` finds for each query, in their order. ``took_ms`` leaves out the encoding.
+
+    Args:
+        index: Where to search.
+        queries: Any texts.
+        k: At most how many hits of each.
+        mode: As in `Index.search`, and so is ``how``.
+        **how: Its other arguments.
 
     Raises:
         ConfigError: As `Index.search`.
     """
     for query, vector in zip(queries, encoded_queries(index, queries, mode), strict=True):
-        yield index.search(query, k, mode, vector=vector)
+        yield index.search(query, k, mode, vector=vector, **how)

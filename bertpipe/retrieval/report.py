@@ -16,7 +16,7 @@ from bertpipe.retrieval.encoder import Encoder
 from bertpipe.retrieval.fusion import WEIGHTS, fuse
 from bertpipe.retrieval.held_out import HeldOutQuery
 from bertpipe.retrieval.index import MODES, Mode
-from bertpipe.retrieval.lexical import LexicalIndex
+from bertpipe.retrieval.lexical import TITLE_WEIGHT, LexicalIndex
 from bertpipe.retrieval.metrics import ndcg, recall, reciprocal_rank
 from bertpipe.retrieval.passage_store import PassageStore
 from bertpipe.retrieval.vectors import VectorIndex
@@ -39,15 +39,17 @@ class Judged:
         candidates: Passages of the evaluation collection.
         documents: int64 (C,), the number of each candidate's document.
         relevant: Number of the document that the query was taken out of.
+        read: Titles and texts of passages of the evaluation collection, by number.
     """
 
     query: HeldOutQuery
     candidates: Candidates
     documents: np.ndarray
     relevant: int
+    read: Callable[[Sequence[int]], list[tuple[str, str]]] | None = None
 
-    def ranking(self, mode: Mode, weight: float) -> list[int]:
-        """The documents in the order of their best passages."""
+    def found(self, mode: Mode, weight: float) -> tuple[np.ndarray, np.ndarray]:
+        """The places of the candidates that a mode finds, best first, and its scores of them."""
         bm25, dense = self.candidates.bm25, self.candidates.dense
         if mode == "bm25":
             score, keep = bm25, bm25 > 0
@@ -55,16 +57,26 @@ class Judged:
             score = dense if mode == "dense" else fuse(bm25, dense, weight)
             keep = np.ones(len(score), dtype=bool)
         order = np.argsort(-score, kind="stable")
-        return list(dict.fromkeys(self.documents[order[keep[order]]].tolist()))
+        order = order[keep[order]]
+        return order, score[order]
+
+    def ranking(self, mode: Mode, weight: float) -> list[int]:
+        """The documents in the order of their best passages."""
+        places, _ = self.found(mode, weight)
+        return list(dict.fromkeys(self.documents[places].tolist()))
 
     def measures(self, mode: Mode, weight: float) -> tuple[float, float, float]:
         """`METRICS` of one mode's ranking."""
-        ranking, relevant = self.ranking(mode, weight), {self.relevant}
-        return (
-            ndcg(ranking, relevant, CUT),
-            reciprocal_rank(ranking, relevant, CUT),
-            recall(ranking, relevant, CUT),
-        )
+        return measures_of(self.ranking(mode, weight), self.relevant)
+
+
+def measures_of(ranking: Sequence[int], relevant: int) -> tuple[float, float, float]:
+    """`METRICS` of a ranking of documents, of which one is relevant."""
+    return (
+        ndcg(ranking, {relevant}, CUT),
+        reciprocal_rank(ranking, {relevant}, CUT),
+        recall(ranking, {relevant}, CUT),
+    )
 
 
 def judge(
@@ -75,6 +87,7 @@ def judge(
     *,
     overlap: int,
     advance: Callable[[int], None],
+    title_weight: int = TITLE_WEIGHT,
 ) -> list[Judged]:
     """Searches for every query in a collection from which all queries have been removed.
 
@@ -85,6 +98,7 @@ def judge(
         encoder: What made the vectors.
         overlap: Tokens shared by neighbouring passages.
         advance: Told the number of queries done since the last call.
+        title_weight: How often the words of a title count.
     """
     if not queries:
         return []
@@ -108,8 +122,13 @@ def judge(
             yield len(kept) + place, title, text
             owner.append(numbers.setdefault(document, len(numbers)))
 
+    def read(chosen: Sequence[int]) -> list[tuple[str, str]]:
+        known = store.get_many([kept[number] for number in chosen if number < len(kept)])
+        texts = iter([(passage.title, passage.text) for passage in known])
+        return [next(texts) if number < len(kept) else replaced[number - len(kept)][1:] for number in chosen]
+
     with tempfile.TemporaryDirectory() as folder:
-        lexical = LexicalIndex.build(Path(folder) / "lexical", rows())
+        lexical = LexicalIndex.build(Path(folder) / "lexical", rows(), title_weight=title_weight)
         fresh = encoder.encode_passages([(title, text) for _, title, text in replaced])
         dense = VectorIndex.build(np.concatenate([vectors[kept], fresh]))
         documents = np.asarray(owner, dtype=np.int64)
@@ -117,7 +136,7 @@ def judge(
         judged = []
         for query, vector in zip(queries, query_vectors, strict=True):
             found = find_candidates(lexical, dense, query.text, vector)
-            judged.append(Judged(query, found, documents[found.numbers], numbers[query.document.id]))
+            judged.append(Judged(query, found, documents[found.numbers], numbers[query.document.id], read))
             advance(1)
     return judged
 
@@ -151,7 +170,7 @@ def make_report(judged: Sequence[Judged], seed: int) -> dict[str, Any]:
             "verdict": f"Not measured: {len(judged)} held-out queries, and an honest comparison needs "
             f"{FEWEST_QUERIES}. Searches are hybrid, with equal weights.",
         }
-    in_first = np.array([_in_first_half(one.query.document.id) for one in judged])
+    in_first = np.array([in_first_half(one.query.document.id) for one in judged])
     halves = [[one for one, first in zip(judged, in_first, strict=True) if first == side] for side in (True, False)]
     tuned_on_other = {True: best_weight(halves[1]), False: best_weight(halves[0])}
     values: dict[Mode, np.ndarray] = {
@@ -160,8 +179,8 @@ def make_report(judged: Sequence[Judged], seed: int) -> dict[str, Any]:
         )
         for mode in MODES
     }  # each (Q, 3)
-    modes = {mode: _summary(values[mode], seed) for mode in MODES}
-    differences = {f"{mode} - bm25": _summary(values[mode] - values["bm25"], seed) for mode in MODES if mode != "bm25"}
+    modes = {mode: summary(values[mode], seed) for mode in MODES}
+    differences = {f"{mode} - bm25": summary(values[mode] - values["bm25"], seed) for mode in MODES if mode != "bm25"}
     winner = choose_mode(values, seed)
     kinds = [one.query.kind for one in judged]
     return {
@@ -197,17 +216,24 @@ def choose_mode(values: Mapping[Mode, np.ndarray], seed: int) -> Mode:
     return best
 
 
-def _in_first_half(document_id: str) -> bool:
+def in_first_half(document_id: str) -> bool:
+    """Whether the query of a document belongs to the first half of the queries."""
     return hashlib.sha256(f"half {document_id}".encode(errors="surrogatepass")).digest()[0] < 128
 
 
-def _summary(values: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
-    summary = {}
+def summary(values: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
+    """The means of `METRICS`, with 95% intervals.
+
+    Args:
+        values: (Q, 3).
+        seed: Of the bootstrap.
+    """
+    found = {}
     for column, name in enumerate(METRICS):
         low, high = bootstrap_interval(values[:, column], seed)
         mean = float(values[:, column].mean())
-        summary[name] = {"mean": round(mean, 4), "low": round(low, 4), "high": round(high, 4)}
-    return summary
+        found[name] = {"mean": round(mean, 4), "low": round(low, 4), "high": round(high, 4)}
+    return found
 
 
 def _verdict(winner: Mode, differences: dict[str, dict[str, dict[str, float]]]) -> str:

@@ -13,8 +13,9 @@ from bertpipe.stages.embed import EMBED
 from bertpipe.stages.finetune import FINETUNE
 from bertpipe.stages.generation.finetune import FINETUNE_DIALOGUE, FINETUNE_SUMMARIZATION, FINETUNE_TRANSLATION
 from bertpipe.stages.generation.pretrain import PRETRAIN_TRANSFORMER
-from bertpipe.stages.index import INDEX, INDEX_WITH_READER
+from bertpipe.stages.index import INDEX, index_with
 from bertpipe.stages.pretrain import PRETRAIN
+from bertpipe.stages.reranker import RERANKER
 from bertpipe.stages.snapshot import SNAPSHOT
 from bertpipe.stages.tokenize import TOKENIZE
 from bertpipe.stages.understanding.classification import CLASSIFICATION_FROM_MODEL, FINETUNE_CLASSIFICATION
@@ -68,15 +69,19 @@ def stages_of(path: Path) -> tuple[Stage, ...]:
     finetune = file.tables.get("finetune")
     if file.task in FROM_MODEL and isinstance(finetune, dict) and finetune.get("model"):
         return FROM_MODEL[file.task]
-    return _with_reader(file) if file.task == RETRIEVAL else TASKS[file.task]
+    return _with_models(file) if file.task == RETRIEVAL else TASKS[file.task]
 
 
-def _with_reader(file: PipelineFile) -> tuple[Stage, ...]:
-    """The stages of a search engine, with a reader if the file has a table for it."""
+def _with_models(file: PipelineFile) -> tuple[Stage, ...]:
+    """The stages of a search engine, with a reranker and a reader if the file has tables for them."""
+    more: list[Stage] = []
+    if file.table(RERANKER.table) is not None:
+        more.append(RERANKER)
     table = file.table(READER.table)
-    if table is None:
+    if table is not None:
+        more.append(READER_FROM_MODEL if isinstance(table, dict) and table.get("model") else READER)
+    if not more:
         return STAGES
-    reader = READER_FROM_MODEL if isinstance(table, dict) and table.get("model") else READER
     place = STAGES.index(FINETUNE) + 1
-    stages = (*STAGES[:place], reader, *STAGES[place:])
-    return tuple(INDEX_WITH_READER if stage is INDEX else stage for stage in stages)
+    stages = (*STAGES[:place], *more, *STAGES[place:])
+    return tuple(index_with(more) if stage is INDEX else stage for stage in stages)

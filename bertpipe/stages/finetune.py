@@ -10,11 +10,12 @@ from pydantic import Field
 
 from bertpipe.errors import ConfigError
 from bertpipe.pipeline.artefact import Manifest
-from bertpipe.pipeline.stage import Input, Stage, StageRun, resolve_path
+from bertpipe.pipeline.stage import Input, Stage, StageRun
 from bertpipe.stages.pretrain import PIECE_WEIGHTS
+from bertpipe.stages.teacher import teacher_source, with_teacher
 from bertpipe.stages.tokenize import HELD_OUT, TRAIN
 from bertpipe.stages.training import TrainingConfig, require_text, train
-from bertpipe.stages.user_pairs import read_user_pairs
+from bertpipe.stages.user_pairs import pairs_source, read_pairs, with_hard_negatives
 
 ENCODER = "encoder"
 VALIDATION_STEPS = 2
@@ -41,6 +42,10 @@ class FinetuneConfig(TrainingConfig):
         le=8,
         description="Passages beside each pair of yours that look right and are not; found before.",
     )
+    teacher: str = Field(
+        "", description="Folder of a trained step reranker, whose judgement of pairs and hard_negatives is learned too."
+    )
+    teacher_weight: float = Field(1.0, gt=0, description="Weight of the teacher's loss beside that of the pairs.")
     batch_size: int = Field(
         384, ge=2, description="Pairs in a batch; every pair's passage is a negative of the others."
     )
@@ -110,7 +115,25 @@ def finetune(run: StageRun) -> dict[str, Any]:
         )
     if config.steps != 0:
         require_text(store)
-    user_pairs = read_user_pairs(run, tokenizer, encoder) if config.pairs else None
+    user_pairs = None
+    if config.teacher and not (config.pairs and config.hard_negatives):
+        raise ConfigError(
+            "finetune.teacher has nothing to judge",
+            hint="Set finetune.pairs, and finetune.hard_negatives to 1 or more.",
+        )
+    if config.pairs:
+        given = read_pairs(run)
+        user_pairs = with_hard_negatives(
+            run,
+            given,
+            tokenizer,
+            encoder,
+            query_tokens=config.query_tokens,
+            passage_tokens=config.passage_tokens,
+            mine=config.hard_negatives > 0,
+        )
+        if config.teacher:
+            user_pairs = with_teacher(run, given, user_pairs)
 
     def pairs(source: TokenStore, size: int, seed: int) -> CorpusPairs:
         return CorpusPairs(
@@ -143,6 +166,7 @@ def finetune(run: StageRun) -> dict[str, Any]:
             token_lr_scale=token_lr_scale,
             chunk_tokens=config.chunk_tokens,
             dimensions=config.matryoshka,
+            teacher_weight=config.teacher_weight if config.teacher else 0.0,
         )
 
     context_scale = 1.0
@@ -167,20 +191,18 @@ def finetune(run: StageRun) -> dict[str, Any]:
     return {**metrics, "context_scale": context_scale}
 
 
-def pairs_source(config: FinetuneConfig, base: Path) -> str:
-    """Digest of the user's pairs; empty without any."""
-    from bertpipe.text.readers.source_files import source_digest
-
-    return source_digest(resolve_path(config.pairs, base)) if config.pairs else ""
+def _source(config: FinetuneConfig, base: Path) -> str:
+    teacher = teacher_source(config.teacher, base)
+    return pairs_source(config, base) + (f" {teacher}" if teacher else "")
 
 
 FINETUNE = Stage(
     name="finetune",
-    version=2,
+    version=3,
     config=FinetuneConfig,
     inputs=(Input("tokenize"), Input("pretrain")),
     run=finetune,
     summary="Fine-tune the BERT to find passages for queries.",
     example="bertpipe finetune --budget 10m --pairs pairs.tsv",
-    source=pairs_source,
+    source=_source,
 )

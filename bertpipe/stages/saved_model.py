@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bertpipe.errors import ArtefactError
+from bertpipe.models.passage_ranker import RERANKING
+from bertpipe.models.passage_ranker import SETTINGS as RERANKER
 from bertpipe.models.task_settings import SETTINGS as TASK
 from bertpipe.models.task_settings import SIMILARITY, TaskSettings
 from bertpipe.pipeline.artefact import MANIFEST, Artefact, published_folder
@@ -30,7 +32,7 @@ class SavedModel:
         folder: Where its shape and weights lie.
         tokenizer: Its ``tokenizer.json`` or ``tokenizer.model``.
         writes: It is an encoder-decoder, not a BERT.
-        task: What it learned, if that was a task of understanding.
+        task: What it learned, if that was a task of understanding or reranking.
     """
 
     kind: Literal["pretrain", "finetune", "imported"]
@@ -54,11 +56,13 @@ class SavedModel:
             return cls("imported", folder, tokenizer_file(folder), writes=_writes(folder))
         artefact = Artefact.open(folder)
         stage = artefact.manifest.stage
-        if stage in ("finetune", "reader"):
+        if stage in ("finetune", "reader", "reranker"):
             if _writes(folder):
                 return cls("finetune", folder, tokenizer_file(folder), writes=True)
             if (folder / TASK).is_file():
                 return cls("finetune", folder, tokenizer_file(folder), task=TaskSettings.load(folder).task)
+            if (folder / RERANKER).is_file():
+                return cls("finetune", folder, tokenizer_file(folder), task=RERANKING)
             if not (folder / ENCODER).is_dir():
                 raise ArtefactError(f"{folder} holds no text encoder", why="it was trained for another task", hint=WHAT)
             return cls("finetune", folder, tokenizer_file(folder / ENCODER))
@@ -142,9 +146,8 @@ class SavedModel:
 
     def _refuse_heads(self) -> None:
         if self.task not in ("", SIMILARITY):
-            raise ArtefactError(
-                f"{self.folder} cannot be exported", why=f"it learned {self.task}", hint="`bertpipe predict` uses it."
-            )
+            hint = "`bertpipe search --rerank` uses it." if self.task == RERANKING else "`bertpipe predict` uses it."
+            raise ArtefactError(f"{self.folder} cannot be exported", why=f"it learned {self.task}", hint=hint)
 
     def _transformer_to_transformers(self, destination: Path) -> ExportedModel:
         from bertpipe.models.checkpoint import load_transformer

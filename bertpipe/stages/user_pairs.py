@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bertpipe.errors import InputError
-from bertpipe.pipeline.stage import StageRun
+from bertpipe.pipeline.stage import StageRun, resolve_path
 
 if TYPE_CHECKING:
     from bertpipe.models.encoder import TextEncoder
-    from bertpipe.text.document import Document
+    from bertpipe.text.query_passage import QueryPassage
     from bertpipe.text.tokenizer import Tokenizer
     from bertpipe.training.user_pairs import UserPairs
 
 STORE, WORDS, NEGATIVES = "user_pairs", "user_pairs_words", "hard_negatives.npy"
 
 
-def read_user_pairs(run: StageRun, tokenizer: Tokenizer, encoder: TextEncoder) -> UserPairs:
-    """The pairs, with their hard negatives where the config wants some.
+class PairsConfig(Protocol):
+    """The keys of a step that reads pairs."""
+
+    pairs: str
+    query_field: str
+    passage_field: str
+    passage_title_field: str
+
+
+def pairs_source(config: PairsConfig, base: Path) -> str:
+    """Digest of the user's pairs; empty without any."""
+    from bertpipe.text.readers.source_files import source_digest
+
+    return source_digest(resolve_path(config.pairs, base)) if config.pairs else ""
+
+
+def read_pairs(run: StageRun) -> list[QueryPassage]:
+    """The pairs of the file that the config names.
 
     Args:
-        run: Its config is a `bertpipe.stages.finetune.FinetuneConfig` with ``pairs``.
-        tokenizer: Of the encoder.
-        encoder: As it is before it learns from the pairs.
+        run: Its config is a `PairsConfig`.
 
     Raises:
         InputError: A pair is broken, or there are none.
     """
-    import numpy as np
-
+    from bertpipe.text.query_passage import QueryPassage
     from bertpipe.text.readers.folder import FolderReader
-    from bertpipe.text.token_store import TokenStore, TokenStoreWriter
-    from bertpipe.training.user_pairs import UserPairs
 
-    config = run.config
+    config: PairsConfig = run.config
     path = run.path(config.pairs)
-    writer = TokenStoreWriter(run.resume / STORE, tokenizer.vocab_size)
-    first: dict[tuple[str, str], int] = {}
-    passages: list[int] = []
-    texts: list[Document] = []
+    pairs = []
     run.progress.start("reading pairs", unit="pairs")
     for pair in FolderReader(path, text_field=config.passage_field, title_field=config.query_field):
         if not pair.title.strip():
@@ -48,32 +58,71 @@ def read_user_pairs(run: StageRun, tokenizer: Tokenizer, encoder: TextEncoder) -
                 why=f"{pair.id} has no field {config.query_field!r}",
                 hint="Name the field with finetune.query_field.",
             )
-        title = _title(pair, config.passage_title_field)
-        writer.add(tokenizer.encode_batch([pair.title, title, pair.text]))
-        passages.append(first.setdefault((title, pair.text), len(passages)))
-        texts.append(pair)
+        field = config.passage_title_field
+        title = str(pair.metadata.get(field) or "") if field else ""
+        pairs.append(QueryPassage(pair.title, title, pair.text))
         run.progress.advance(1)
     run.progress.finish()
-    writer.close()
-    if not texts:
+    if not pairs:
         raise InputError("there is no pair", path=path)
-    pairs = UserPairs(TokenStore(run.resume / STORE), np.array(passages, dtype=np.int64))
-    if not config.hard_negatives or len(first) < 2:
-        return pairs
-    known = run.resume / NEGATIVES
-    if not known.is_file():
-        partial = known.with_suffix(".new")
-        with partial.open("wb") as file:
-            np.save(file, _mined(run, pairs, texts, tokenizer, encoder), allow_pickle=False)
-        partial.replace(known)
-    return UserPairs(pairs.store, pairs.passages, np.load(known, allow_pickle=False))
+    return pairs
 
 
-def _title(pair: Document, field: str) -> str:
-    return str(pair.metadata.get(field) or "") if field else ""
+def with_hard_negatives(
+    run: StageRun,
+    pairs: Sequence[QueryPassage],
+    tokenizer: Tokenizer,
+    encoder: TextEncoder,
+    *,
+    query_tokens: int,
+    passage_tokens: int,
+    mine: bool = True,
+) -> UserPairs:
+    """Encodes pairs, and finds passages that look right for their queries, in words or to the encoder.
+
+    Args:
+        run: What was found is kept in its folder for resuming.
+        pairs: At least one.
+        tokenizer: Of the encoder.
+        encoder: As it is now.
+        query_tokens: Longest query that the encoder reads.
+        passage_tokens: Longest passage.
+        mine: Look for hard negatives.
+    """
+    import numpy as np
+
+    from bertpipe.text.token_store import TokenStore, TokenStoreWriter
+    from bertpipe.training.user_pairs import UserPairs
+
+    writer = TokenStoreWriter(run.resume / STORE, tokenizer.vocab_size)
+    first: dict[tuple[str, str], int] = {}
+    for number, pair in enumerate(pairs):
+        writer.add(tokenizer.encode_batch([pair.query, pair.title, pair.text]))
+        first.setdefault((pair.title, pair.text), number)
+    writer.close()
+    passages = np.array([first[pair.title, pair.text] for pair in pairs], dtype=np.int64)
+    known = UserPairs(TokenStore(run.resume / STORE), passages)
+    if not mine or len(first) < 2:
+        return known
+    file = run.resume / NEGATIVES
+    if not file.is_file():
+        partial = file.with_suffix(".new")
+        with partial.open("wb") as out:
+            found = _mined(run, known, pairs, tokenizer, encoder, query_tokens, passage_tokens)
+            np.save(out, found, allow_pickle=False)
+        partial.replace(file)
+    return UserPairs(known.store, passages, np.load(file, allow_pickle=False))
 
 
-def _mined(run: StageRun, pairs: UserPairs, texts: list[Document], tokenizer: Tokenizer, encoder: TextEncoder) -> Any:
+def _mined(
+    run: StageRun,
+    known: UserPairs,
+    pairs: Sequence[QueryPassage],
+    tokenizer: Tokenizer,
+    encoder: TextEncoder,
+    query_tokens: int,
+    passage_tokens: int,
+) -> Any:
     """`UserPairs.negatives`, found with BM25 and with the encoder."""
     import shutil
 
@@ -84,16 +133,15 @@ def _mined(run: StageRun, pairs: UserPairs, texts: list[Document], tokenizer: To
     from bertpipe.training.hard_negatives import DEPTH, encode_texts, hard_negatives
 
     config = run.config
-    places, own = np.unique(pairs.passages, return_inverse=True)
+    places, own = np.unique(known.passages, return_inverse=True)
+    asked: dict[str, int] = {}
+    same_query = np.array([asked.setdefault(pair.query, len(asked)) for pair in pairs], dtype=np.int64)
     special = tokenizer.special
     folder = run.resume / WORDS
     shutil.rmtree(folder, ignore_errors=True)
-    rows = (
-        (number, _title(texts[place], config.passage_title_field), texts[place].text)
-        for number, place in enumerate(places.tolist())
-    )
+    rows = ((number, pairs[place].title, pairs[place].text) for number, place in enumerate(places.tolist()))
     lexical = LexicalIndex.build(folder, rows)
-    run.progress.start("looking for hard negatives", total=len(places) + 2 * len(pairs), unit="texts")
+    run.progress.start("looking for hard negatives", total=len(places) + 2 * len(known), unit="texts")
 
     def encoded(sequences: list[list[int]]) -> np.ndarray:
         return encode_texts(
@@ -107,11 +155,11 @@ def _mined(run: StageRun, pairs: UserPairs, texts: list[Document], tokenizer: To
 
     def by_words(pair: int) -> np.ndarray:
         run.progress.advance(1)
-        return lexical.search(texts[pair].title, DEPTH)[0]
+        return lexical.search(pairs[pair].query, DEPTH)[0]
 
-    queries = encoded([pairs.query(pair, config.query_tokens, special) for pair in range(len(pairs))])
-    passages = encoded([pairs.passage(place, config.passage_tokens, special) for place in places.tolist()])
-    found = hard_negatives(queries, passages, own, by_words)
+    queries = encoded([known.query(pair, query_tokens, special) for pair in range(len(known))])
+    passages = encoded([known.passage(place, passage_tokens, special) for place in places.tolist()])
+    found = hard_negatives(queries, passages, own, same_query, by_words)
     run.progress.finish()
     shutil.rmtree(folder, ignore_errors=True)
     return np.where(found >= 0, places[found], -1)

@@ -25,6 +25,29 @@ def passage_sequence(title: Sequence[int], text: Sequence[int], limit: int, spec
     return [*head, *text[: limit - 1 - len(head)], special.sep]
 
 
+def ranked_sequence(
+    query: Sequence[int], title: Sequence[int], text: Sequence[int], query_tokens: int, limit: int, special: SpecialIds
+) -> tuple[list[int], list[int]]:
+    """``[CLS] query [SEP] title [SEP] text [SEP]``: a query with a passage, cut to ``limit`` tokens.
+
+    The passage gives way: of the query, its first ``query_tokens`` tokens stay, special pieces included.
+
+    Args:
+        query: Piece ids.
+        title: Of the passage; may be empty, and then has no ``[SEP]``.
+        text: Of the passage.
+        query_tokens: Less than ``limit``.
+        limit: Tokens of the whole.
+        special: The tokenizer's.
+
+    Returns:
+        input_ids and token_type_ids, 1 behind the query.
+    """
+    head = query_sequence(query, query_tokens, special)
+    tail = passage_sequence(title, text, limit - len(head) + 1, special)[1:]
+    return [*head, *tail], [0] * len(head) + [1] * len(tail)
+
+
 def labelled_sequence(
     first: Sequence[int], second: Sequence[int], limit: int, special: SpecialIds
 ) -> tuple[list[int], list[int]]:

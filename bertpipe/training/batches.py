@@ -13,3 +13,11 @@ class Batches(Protocol):
 
     def batch(self, step: int) -> Any:
         """The batch of a step: the same whenever it is asked for."""
+
+
+class EpochBatches(Batches, Protocol):
+    """Batches of examples that can be counted."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in which every example is seen once."""

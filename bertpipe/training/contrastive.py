@@ -19,6 +19,8 @@ from bertpipe.training.pairs import PairBatch
 
 # CLIP starts from a temperature of 0.07 and lets none in below 0.01 (Radford et al. 2021, section 2.5).
 START_TEMPERATURE, SMALLEST_TEMPERATURE = 0.03, 0.01
+# The temperature is one number with a long way to go: at the rate of an imported model's weights it would stay put.
+TEMPERATURE_LR = 3e-4
 # Every text shares these few vectors. Adam would move them by full steps, and what they learn from pairs is how to
 # tell the training texts apart by place; they stay as pretraining left them.
 SHARED = ("position_embedding", "segment_embedding", "embedding_norm")
@@ -44,6 +46,7 @@ class Contrastive(pl.LightningModule):
         chunk_tokens: Tokens whose intermediate values are kept at a time; 0: the whole batch's.
         dimensions: The loss counts the first so many dimensions of the vectors as well, each number of them for itself
             (Kusupati et al. 2022, "Matryoshka Representation Learning", section 3).
+        teacher_weight: Of the loss against the teacher's scores in a batch, beside the other; 0 without a teacher.
     """
 
     def __init__(
@@ -58,10 +61,12 @@ class Contrastive(pl.LightningModule):
         token_lr_scale: float,
         chunk_tokens: int = 0,
         dimensions: Sequence[int] = (),
+        teacher_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.chunk_tokens = chunk_tokens
+        self.teacher_weight = teacher_weight
         self.dimensions = (*dimensions, encoder.bert.config.width)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / START_TEMPERATURE)))
         self.recipe: dict[str, Any] = {
@@ -72,12 +77,13 @@ class Contrastive(pl.LightningModule):
             "lr_scales": {
                 "log_weight": pooling_lr_scale,
                 "token_embedding": token_lr_scale,
+                "log_scale": max(1.0, TEMPERATURE_LR / lr),
                 **dict.fromkeys(SHARED, 0.0),
             },
         }
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
-        """The mean of the losses of both directions."""
+        """The mean of the losses of both directions, and the teacher's."""
         vectors = self._vectors(batch)
         losses = []
         for dimensions in self.dimensions:
@@ -85,6 +91,8 @@ class Contrastive(pl.LightningModule):
             target = torch.arange(batch.pairs, device=scores.device)
             back = scores[:, : batch.pairs].T
             losses.append((functional.cross_entropy(scores, target) + functional.cross_entropy(back, target)) / 2)
+            if self.teacher_weight:
+                losses[-1] = losses[-1] + self.teacher_weight * distillation(scores, batch)
         return torch.stack(losses).mean()
 
     def validation_step(self, batch: PairBatch, batch_idx: int) -> None:
@@ -132,3 +140,31 @@ class Contrastive(pl.LightningModule):
         same = batch.documents[:, None] == torch.cat([batch.documents, batch.negatives])[None, :]
         same.fill_diagonal_(False)
         return scores.masked_fill(same, float("-inf"))
+
+
+def distillation(scores: Tensor, batch: PairBatch) -> Tensor:
+    """How far an encoder's choice among a query's own passage and its hard negatives is from a cross-encoder's.
+
+    The Kullback-Leibler divergence of the softmax over these from the teacher's, a mean over the queries (Ren et al.
+    2021, "RocketQAv2", section 3.2; the scale of the teacher's scores is that of its own softmax).
+
+    Args:
+        scores: (B, B + H), of all queries and passages.
+        batch: Holds what the teacher says.
+
+    Returns:
+        A number, in nats; 0 for a batch that the teacher says nothing about.
+    """
+    count = batch.pairs
+    places = torch.arange(count + len(batch.negatives), device=scores.device)
+    queries = torch.cat([places[:count], batch.negative_queries])
+    told = torch.full_like(scores, float("-inf")).index_put((queries, places), batch.teacher.to(scores.dtype))
+    asked = batch.negative_queries.unique()
+    asked = asked[batch.teacher[asked].isfinite()]
+    if not len(asked):
+        return scores.new_zeros(())
+    told = told[asked]
+    among = told.isfinite()
+    said = scores[asked].masked_fill(~among, float("-inf")).log_softmax(-1)
+    wanted = told.log_softmax(-1)
+    return (wanted.exp() * torch.where(among, wanted - said, 0.0)).sum(-1).mean()

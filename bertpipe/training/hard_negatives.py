@@ -58,7 +58,11 @@ def encode_texts(
 
 
 def hard_negatives(
-    queries: np.ndarray, passages: np.ndarray, own: np.ndarray, by_words: Callable[[int], np.ndarray]
+    queries: np.ndarray,
+    passages: np.ndarray,
+    own: np.ndarray,
+    same_query: np.ndarray,
+    by_words: Callable[[int], np.ndarray],
 ) -> np.ndarray:
     """The most misleading passages of each query: by vector and by words in turn.
 
@@ -66,12 +70,16 @@ def hard_negatives(
         queries: float32 (P, D), of length 1.
         passages: float32 (U, D), of length 1.
         own: int64 (P,), the passage that answers each query.
+        same_query: int64 (P,), alike where the same is asked: what answers it once is never wrong for it.
         by_words: Passages that share words with a query, best first.
 
     Returns:
         int64 (P, `KEPT`), numbers of passages; -1 where there are no more.
     """
     found = np.full((len(queries), KEPT), -1, dtype=np.int64)
+    right_ones: dict[int, set[int]] = {}
+    for asked, passage in zip(same_query.tolist(), own.tolist(), strict=True):
+        right_ones.setdefault(asked, set()).add(passage)
     vectors = torch.from_numpy(passages)
     depth = min(DEPTH, len(passages))
     for start in range(0, len(queries), BLOCK):
@@ -84,9 +92,11 @@ def hard_negatives(
             both = np.full(2 * max(len(by_vector), len(words)), -1, dtype=np.int64)
             both[0 : 2 * len(by_vector) : 2] = by_vector
             both[1 : 2 * len(words) : 2] = words
-            candidates = np.array(list(dict.fromkeys(both[both >= 0].tolist())), dtype=np.int64)
+            known = right_ones[int(same_query[query])]
+            several = dict.fromkeys(one for one in both[both >= 0].tolist() if one not in known)
+            candidates = np.array(list(several), dtype=np.int64)
             cosine = passages[candidates] @ queries[query]
             right = float(passages[own[query]] @ queries[query])
-            wrong = candidates[(candidates != own[query]) & (cosine < right * (SURELY_WORSE if right > 0 else 1))]
+            wrong = candidates[cosine < right * (SURELY_WORSE if right > 0 else 1)]
             found[query, : min(KEPT, len(wrong))] = wrong[:KEPT]
     return found

@@ -42,6 +42,9 @@ class PairBatch:
             padding.
         documents: int64 (B,), which document each pair was taken from; pairs of one are no negatives of each other.
         negatives: int64 (H,), the same of the hard negatives.
+        negative_queries: int64 (H,), the query that each hard negative stands beside.
+        teacher: float32 (B + H,), what a cross-encoder says about each query with its passage, and about each hard
+            negative with its query; NaN where nobody asked it.
     """
 
     input_ids: Tensor
@@ -49,6 +52,8 @@ class PairBatch:
     text_index: Tensor
     documents: Tensor
     negatives: Tensor
+    negative_queries: Tensor
+    teacher: Tensor
 
     @property
     def pairs(self) -> int:
@@ -104,6 +109,18 @@ def pack(sequences: list[list[int]], length: int, pad_id: int) -> tuple[np.ndarr
             text_index[row, used:end] = text
             used = end
     return input_ids, sequence_ids, text_index
+
+
+@dataclass(frozen=True)
+class _DrawnPair:
+    """A pair of the user's, with its hard negatives and what a teacher says about its passage and about them."""
+
+    query: list[int]
+    passage: list[int]
+    document: int
+    negatives: list[list[int]]
+    negative_documents: list[int]
+    scores: list[float]
 
 
 class CorpusPairs:
@@ -166,10 +183,13 @@ class CorpusPairs:
         from_user = round(self.user_share * self.batch_size) if self.user_pairs is not None else 0
         pairs: list[tuple[list[int], list[int]]] = []
         documents: list[int] = []
-        negatives: list[list[int]] = []
-        negative_documents: list[int] = []
-        for slot in range(from_user):
-            self._draw_user_pair(step * from_user + slot, pairs, documents, negatives, negative_documents)
+        drawn = [self._user_pair(step * from_user + slot) for slot in range(from_user)]
+        for one in drawn:
+            pairs.append((one.query, one.passage))
+            documents.append(one.document)
+        negatives = [passage for one in drawn for passage in one.negatives]
+        negative_documents = [document for one in drawn for document in one.negative_documents]
+        negative_queries = [query for query, one in enumerate(drawn) for _ in one.negatives]
         counter = step * (self.batch_size - from_user)
         last = counter + MOST_LOOKS * self.batch_size
         while len(pairs) < self.batch_size and counter < last:
@@ -189,12 +209,15 @@ class CorpusPairs:
         input_ids, sequence_ids, text_index = map(
             torch.from_numpy, pack(sequences, max(self.query_tokens, self.passage_tokens), self.special.pad)
         )
+        own_scores = [one.scores[0] for one in drawn] + [float("nan")] * (len(pairs) - len(drawn))
         return PairBatch(
             input_ids,
             sequence_ids,
             text_index,
             torch.tensor(documents),
             torch.tensor(negative_documents, dtype=torch.int64),
+            torch.tensor(negative_queries, dtype=torch.int64),
+            torch.tensor([*own_scores, *(score for one in drawn for score in one.scores[1:])], dtype=torch.float32),
         )
 
     def _document(self, counter: int) -> int:
@@ -203,24 +226,24 @@ class CorpusPairs:
         document = visit(counter // NEIGHBOURS, runs, self.seed) * NEIGHBOURS + counter % NEIGHBOURS
         return document % self.store.num_documents
 
-    def _draw_user_pair(
-        self,
-        counter: int,
-        pairs: list[tuple[list[int], list[int]]],
-        documents: list[int],
-        negatives: list[list[int]],
-        negative_documents: list[int],
-    ) -> None:
-        """Appends a pair and its hard negatives; the user's passages are numbered behind the corpus's documents."""
+    def _user_pair(self, counter: int) -> _DrawnPair:
+        """A pair and its hard negatives; the user's passages are numbered behind the corpus's documents."""
         given = self.user_pairs
         assert given is not None
         pair, behind = given.drawn(counter, self.seed), self.store.num_documents
-        query = given.query(pair, self.query_tokens, self.special)
-        pairs.append((query, given.passage(pair, self.passage_tokens, self.special)))
-        documents.append(behind + int(given.passages[pair]))
-        for other in given.hard_negatives(pair, self.hard_negatives, self.seed, counter):
-            negatives.append(given.passage(other, self.passage_tokens, self.special))
-            negative_documents.append(behind + int(given.passages[other]))
+        places = given.negative_places(pair, self.hard_negatives, self.seed, counter)
+        others = [] if given.negatives is None else given.negatives[pair][places].tolist()
+        scores = [float("nan")] * (1 + len(places))
+        if given.teacher is not None:
+            scores = given.teacher[pair][[0, *(1 + place for place in places)]].tolist()
+        return _DrawnPair(
+            given.query(pair, self.query_tokens, self.special),
+            given.passage(pair, self.passage_tokens, self.special),
+            behind + int(given.passages[pair]),
+            [given.passage(other, self.passage_tokens, self.special) for other in others],
+            [behind + int(given.passages[other]) for other in others],
+            scores,
+        )
 
     def _pair(self, document: int, rng: np.random.Generator) -> tuple[list[int], list[int]] | None:
         title, body = self.store.title(document), self.store.body(document)

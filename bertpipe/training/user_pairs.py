@@ -21,11 +21,14 @@ class UserPairs:
         passages: int64 (P,), the first pair that has the same passage.
         negatives: int64 (P, N), pairs whose passages look right for the query and are not, the most misleading first
             and -1 where there are no more; None where none were looked for.
+        teacher: float32 (P, 1 + N), what a cross-encoder says about each query with its own passage, and then with
+            those of its negatives; NaN where there are no more. None without a teacher.
     """
 
     store: TokenStore
     passages: np.ndarray
     negatives: np.ndarray | None = None
+    teacher: np.ndarray | None = None
 
     def __len__(self) -> int:
         return self.store.num_documents
@@ -36,10 +39,14 @@ class UserPairs:
 
     def hard_negatives(self, pair: int, count: int, seed: int, counter: int) -> list[int]:
         """Pairs with passages that look right, at most ``count``; others each time that the pair is drawn."""
+        places = self.negative_places(pair, count, seed, counter)
+        return [] if self.negatives is None else self.negatives[pair][places].tolist()
+
+    def negative_places(self, pair: int, count: int, seed: int, counter: int) -> list[int]:
+        """Where `hard_negatives` stand among the pair's negatives."""
         if self.negatives is None or not count:
             return []
-        known = self.negatives[pair]
-        known = known[known >= 0]
+        known = np.flatnonzero(self.negatives[pair] >= 0)
         chosen = generator(seed, "hard negatives", counter).permutation(len(known))[:count]
         return known[chosen].tolist()
 

@@ -6,8 +6,9 @@ import torch
 from bertpipe.models.answer_reader import AnswerReader
 from bertpipe.models.bert import Bert
 from bertpipe.models.config import BertConfig
+from bertpipe.models.cross_encoder import CrossEncoder
 from bertpipe.models.encoder import TextEncoder
-from bertpipe.models.onnx_export import export_encoder, export_reader
+from bertpipe.models.onnx_export import export_encoder, export_reader, export_reranker
 from bertpipe.nn.pooling import WeightedPooling
 
 
@@ -45,3 +46,19 @@ def test_the_graph_of_a_reader_agrees_with_the_model(tmp_path, capfd):
         feed = {"input_ids": ids.numpy(), "attention_mask": mask.numpy(), "token_type_ids": types.numpy()}
         got = session.run(None, feed)[0]
         np.testing.assert_allclose(got, reader(ids, mask, types).detach().numpy(), atol=1e-5)
+
+
+def test_the_graph_of_a_reranker_agrees_with_the_model(tmp_path):
+    torch.manual_seed(0)
+    model = CrossEncoder(Bert(BertConfig(60, width=32, layers=2, heads=4, inner=64, max_length=24)))
+    export_reranker(model, tmp_path / "reranker.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "reranker.onnx"))
+    for batch, length in ((1, 5), (5, 24), (3, 7)):
+        ids = torch.randint(5, 60, (batch, length))
+        mask, types = torch.ones_like(ids), torch.zeros_like(ids)
+        mask[-1, 4:] = 0
+        types[:, 2:] = 1
+        feed = {"input_ids": ids.numpy(), "attention_mask": mask.numpy(), "token_type_ids": types.numpy()}
+        got = session.run(None, feed)[0]
+        assert got.shape == (batch,)
+        np.testing.assert_allclose(got, model(ids, mask, types).detach().numpy(), atol=1e-5)

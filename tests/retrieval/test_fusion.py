@@ -36,6 +36,25 @@ def test_a_side_without_an_opinion_has_no_say(bm25):
     assert rank(range(4), fuse(dense, bm25, 0.99)) == [1, 3, 2, 0]
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.4, 1.0])
+def test_a_missing_side_leaves_the_order_to_the_other_whatever_the_weight(weight):
+    generator = np.random.default_rng(2)
+    bm25, dense, nothing = generator.exponential(size=9), generator.normal(size=9), np.zeros(9)
+    no_word_matches = fuse(nothing, dense, weight)
+    assert np.array_equal(np.argsort(-no_word_matches), np.argsort(-dense))
+    no_word_is_known = fuse(bm25, nothing + 0.3, weight)
+    assert np.array_equal(np.argsort(-no_word_is_known), np.argsort(-bm25))
+    assert (fuse(nothing, nothing, weight) == 0).all()
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.5, 0.75])
+def test_the_only_passage_with_a_rare_word_comes_first(weight):
+    """A name that no encoder has seen: its cosines are noise."""
+    bm25, dense = np.zeros(150), np.random.default_rng(3).normal(0.5, 0.1, size=150)
+    bm25[70] = 4.0
+    assert fuse(bm25, dense, weight).argmax() == 70
+
+
 def test_one_candidate_and_none():
     assert np.isfinite(fuse(np.array([3.0]), np.array([0.5]), 0.5)).all()
     assert fuse(np.empty(0), np.empty(0), 0.5).shape == (0,)
@@ -44,9 +63,9 @@ def test_one_candidate_and_none():
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_scores_that_are_not_finite_are_refused(bad):
     fine, broken = np.array([1.0, 2.0]), np.array([1.0, bad])
-    with pytest.raises(ValueError, match="dense scores are not finite"):
+    with pytest.raises(ValueError, match="second side are not finite"):
         fuse(fine, broken, 0.5)
-    with pytest.raises(ValueError, match="BM25 scores are not finite"):
+    with pytest.raises(ValueError, match="first side are not finite"):
         fuse(broken, fine, 0.5)
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertpipe.text.sequences import MAX_TITLE_TOKENS, padded, passage_sequence, query_sequence
+from bertpipe.text.sequences import MAX_TITLE_TOKENS, padded, passage_sequence, query_sequence, ranked_sequence
 from bertpipe.text.special_ids import SpecialIds
 
 SPECIAL = SpecialIds(pad=6, unk=1, cls=2, sep=3, mask=4)
@@ -14,6 +14,27 @@ def test_a_query():
     assert query_sequence([7, 8], 10, SPECIAL) == [CLS, 7, 8, SEP]
     assert query_sequence([7, 8, 9], 4, SPECIAL) == [CLS, 7, 8, SEP]
     assert query_sequence([], 4, SPECIAL) == [CLS, SEP]
+
+
+def test_a_query_with_a_passage():
+    ids, types = ranked_sequence([7, 8], [9], [10, 11], 8, 20, SPECIAL)
+    assert ids == [CLS, 7, 8, SEP, 9, SEP, 10, 11, SEP]
+    assert types == [0, 0, 0, 0, 1, 1, 1, 1, 1]
+    assert ranked_sequence([7], [], [10], 8, 20, SPECIAL) == ([CLS, 7, SEP, 10, SEP], [0, 0, 0, 1, 1])
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(3, 20), st.integers(24, 60))
+def test_the_passage_gives_way_to_the_query(query, title, text, query_tokens, limit):
+    asked = list(range(100, 100 + query))
+    ids, types = ranked_sequence(asked, [7] * title, [8] * text, query_tokens, limit, SPECIAL)
+    assert len(ids) == len(types) <= limit
+    head = [CLS, *asked[: query_tokens - 2], SEP]
+    assert ids[: len(head)] == head
+    assert types == [0] * len(head) + [1] * (len(ids) - len(head))
+    assert ids[-1] == SEP
+    room = limit - len(head) - 1
+    if not title:
+        assert ids[len(head) : -1] == [8] * min(text, room)
 
 
 def test_a_passage():

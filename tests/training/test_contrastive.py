@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
@@ -6,7 +9,7 @@ from bertpipe.models.bert import Bert
 from bertpipe.models.config import BertConfig
 from bertpipe.models.encoder import TextEncoder
 from bertpipe.text.special_ids import OURS
-from bertpipe.training.contrastive import Contrastive
+from bertpipe.training.contrastive import Contrastive, distillation
 from bertpipe.training.pairs import CorpusPairs
 from bertpipe.training.user_pairs import UserPairs
 
@@ -74,3 +77,55 @@ def test_chunks_have_the_gradients_of_the_whole_batch(pairs, chunk_tokens):
 def test_another_passage_of_the_same_document_is_no_negative(user_pairs, pairs):
     batch = pairs(UserPairs(user_pairs.store, user_pairs.passages * 0), batch_size=4).batch(0)
     assert contrastive().training_step(batch, 0).item() == 0.0
+
+
+def test_the_teacher_s_loss_is_that_of_its_definition(pairs, user_pairs):
+    rng = np.random.default_rng(3)
+    told = np.full((60, 9), np.nan, dtype=np.float32)
+    told[1:, :6] = 3 * rng.standard_normal((59, 6))
+    told[0, 0] = 1.0  # without negatives, there is nothing to choose
+    batch = pairs(replace(user_pairs, teacher=told)).batch(0)
+    scores = rng.standard_normal((batch.pairs, batch.pairs + len(batch.negatives))).astype(np.float32)
+
+    def softmax(values):
+        return np.exp(values) / np.exp(values).sum()
+
+    losses = []
+    for query in range(batch.pairs):
+        beside = np.flatnonzero(batch.negative_queries.numpy() == query) + batch.pairs
+        if len(beside):
+            columns = [query, *beside]
+            wanted = softmax(batch.teacher.numpy()[columns].astype(np.float64))
+            said = softmax(scores[query, columns].astype(np.float64))
+            losses.append((wanted * np.log(wanted / said)).sum())
+    assert 10 < len(losses) < batch.pairs or len(losses) == batch.pairs
+    given = torch.tensor(scores, requires_grad=True)
+    loss = distillation(given, batch)
+    assert loss.item() == pytest.approx(np.mean(losses), rel=1e-5)
+    loss.backward()
+    assert given.grad.isfinite().all()
+    assert (given.grad != 0).any()
+    module = contrastive()
+    without = module.training_step(batch, 0).item()
+    module.teacher_weight = 0.5
+    assert module.training_step(batch, 0).item() > without
+
+
+def test_what_the_teacher_says_stands_beside_what_it_is_about(pairs, user_pairs):
+    """A score of 100 times the query's passage, plus the passage that was read."""
+    own = user_pairs.passages
+    told = np.full((60, 9), np.nan, dtype=np.float32)
+    told[:, 0] = 100 * own + own
+    for pair in range(1, 60):
+        told[pair, 1:6] = 100 * own[pair] + own[user_pairs.negatives[pair, :5]]
+    batch = pairs(replace(user_pairs, teacher=told)).batch(2)
+    behind = int(user_pairs.store.num_documents)
+    asked = (batch.documents - behind)[batch.negative_queries]
+    assert batch.teacher[batch.pairs :].tolist() == (100 * asked + batch.negatives - behind).tolist()
+    assert batch.teacher[: batch.pairs].tolist() == (101 * (batch.documents - behind)).tolist()
+
+
+def test_without_a_teacher_there_is_nothing_to_learn_from_it(pairs):
+    batch = pairs().batch(0)
+    assert batch.teacher.isnan().all()
+    assert distillation(torch.ones(batch.pairs, batch.pairs + len(batch.negatives)), batch).item() == 0.0

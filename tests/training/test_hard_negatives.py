@@ -20,7 +20,7 @@ def test_the_most_misleading_of_both_sides():
     queries = passages[own] + 0.5 * unit(rng, 2500, 8)
     queries /= np.linalg.norm(queries, axis=-1, keepdims=True)
     words = rng.permuted(np.tile(np.arange(400), (2500, 1)), axis=1)[:, :60]
-    found = hard_negatives(queries, passages, own, lambda query: words[query, : query % 60])
+    found = hard_negatives(queries, passages, own, np.arange(2500), lambda query: words[query, : query % 60])
     assert found.shape == (2500, KEPT)
     for query in range(0, 2500, 97):
         cosine = passages @ queries[query]
@@ -37,7 +37,18 @@ def test_the_most_misleading_of_both_sides():
 
 def test_nothing_misleads_among_equals():
     vectors = np.tile(np.float32([1, 0]), (3, 1))
-    assert (hard_negatives(vectors, vectors, np.arange(3), lambda query: np.arange(3)) == -1).all()
+    assert (hard_negatives(vectors, vectors, np.arange(3), np.arange(3), lambda query: np.arange(3)) == -1).all()
+
+
+def test_what_answers_a_query_once_is_never_wrong_for_it():
+    rng = np.random.default_rng(2)
+    passages = unit(rng, 6, 8)
+    own = np.array([0, 1, 2, 3])
+    # The first two pairs ask the same; passage 1 is much farther from the query than passage 0.
+    found = hard_negatives(passages[[0, 0, 2, 3]], passages, own, np.array([0, 0, 1, 2]), lambda query: np.arange(6))
+    assert set(found[0][found[0] >= 0]) == {2, 3, 4, 5}
+    assert not {0, 1} & set(found[1])
+    assert {0, 1} <= set(found[2])
 
 
 @pytest.mark.parametrize("bf16", [False, True])

@@ -26,7 +26,8 @@ class BaseModel:
         folder: Where it is.
         file: The tokenizer's file.
         imported: Somebody else pretrained it, or it was fine-tuned before: small steps suit it.
-        task: What it has learned to do, one of `bertpipe.models.task_settings.UNDERSTANDING`; empty if nothing.
+        task: What it has learned to do, one of `bertpipe.models.task_settings.UNDERSTANDING` or
+            `bertpipe.models.passage_ranker.RERANKING`; empty if nothing.
     """
 
     bert: Bert
@@ -47,27 +48,47 @@ def open_base_model(run: StageRun) -> BaseModel:
         ConfigError: The pipeline pretrains a model of its own, and names another.
         ArtefactError: It is missing, damaged, or no BERT.
     """
-    from bertpipe.models.bert import Bert
-    from bertpipe.models.checkpoint import load_bert
-    from bertpipe.stages.saved_model import SavedModel
-
     if run.inputs and run.config.model:
         raise ConfigError(
             "finetune.model is set for a pipeline that pretrains a model of its own",
             hint="Write it in the pipeline file's table [finetune]: then the pipeline has that step alone.",
         )
-    task = ""
     if run.inputs:
         folder, file = run.inputs["pretrain"], tokenizer_file(run.inputs["tokenize"])
-        imported = bool(Manifest.read(folder).config["imported"])
-    else:
-        if not run.config.model:
-            raise ConfigError("finetune.model is missing", hint="Name a model, or take the key out of the file.")
-        saved = SavedModel.open(run.path(run.config.model))
-        if saved.writes:
-            raise ArtefactError(f"{saved.folder} is an encoder-decoder", hint="A BERT is needed.")
-        folder, file, task = saved.folder, saved.tokenizer, saved.task
-        imported = saved.kind != "pretrain" or bool(Manifest.read(folder).config["imported"])
+        return _loaded(folder, file, run.config.dropout, imported=was_imported(folder), task="")
+    if not run.config.model:
+        raise ConfigError("finetune.model is missing", hint="Name a model, or take the key out of the file.")
+    return open_saved_model(run.path(run.config.model), run.config.dropout)
+
+
+def open_saved_model(place: Path, dropout: float | None) -> BaseModel:
+    """Loads the BERT of a folder.
+
+    Args:
+        place: A folder of `bertpipe import`, or of a step.
+        dropout: In training, instead of the model's own.
+
+    Raises:
+        ArtefactError: It is missing, damaged, or no BERT.
+    """
+    from bertpipe.stages.saved_model import SavedModel
+
+    saved = SavedModel.open(place)
+    if saved.writes:
+        raise ArtefactError(f"{saved.folder} is an encoder-decoder", hint="A BERT is needed.")
+    imported = saved.kind != "pretrain" or was_imported(saved.folder)
+    return _loaded(saved.folder, saved.tokenizer, dropout, imported=imported, task=saved.task)
+
+
+def was_imported(pretrain: Path) -> bool:
+    """Whether the model of a step pretrain started from an imported one."""
+    return bool(Manifest.read(pretrain).config["imported"])
+
+
+def _loaded(folder: Path, file: Path, dropout: float | None, *, imported: bool, task: str) -> BaseModel:
+    from bertpipe.models.bert import Bert
+    from bertpipe.models.checkpoint import load_bert
+
     bert = load_bert(folder)
     tokenizer = Tokenizer(file)
     if tokenizer.vocab_size > bert.config.vocab_size:
@@ -75,9 +96,9 @@ def open_base_model(run: StageRun) -> BaseModel:
             f"{file} is of another model",
             why=f"it has {tokenizer.vocab_size:,} pieces, the model {bert.config.vocab_size:,}",
         )
-    if run.config.dropout is not None:
+    if dropout is not None:
         weights = bert.state_dict()
-        bert = Bert(replace(bert.config, dropout=run.config.dropout))
+        bert = Bert(replace(bert.config, dropout=dropout))
         bert.load_state_dict(weights)
     return BaseModel(bert, tokenizer, folder, file, imported, task)
 

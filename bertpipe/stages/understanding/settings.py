@@ -16,6 +16,7 @@ from bertpipe.stages.training import TrainingConfig, train
 
 if TYPE_CHECKING:
     from bertpipe.text.readers.report import ReadReport
+    from bertpipe.training.batches import EpochBatches
     from bertpipe.training.dev_scored import DevScored
     from bertpipe.training.labelled_batches import LabelledBatches
 
@@ -24,24 +25,17 @@ LR, IMPORTED_LR = 3e-4, 5e-5
 MANY_CUT = 0.01
 
 
-class UnderstandingConfig(TrainingConfig):
-    """The data of a task, and its training."""
+class HeadConfig(TrainingConfig):
+    """Training a BERT with a head, from a model that is there."""
 
     model: str = Field(
         "", description="Model to start from: a folder of `bertpipe import`, or of a pretrain or finetune step."
     )
-    data: str = Field(description="File or folder to learn from.")
-    dev: str = Field("", description="File to measure with while learning; by default a share of data.")
     dev_share: float = Field(
         0.1, gt=0, lt=1, description="Share of data that is measured with, if there is no dev, chosen by hashes of ids."
     )
-    strict: bool = Field(
-        False, description="An empty text, or a tag that continues nothing, is an error, not left out or mended."
-    )
-    max_tokens: int = Field(128, ge=8, description="Tokens that the model reads at once.")
     epochs: float = Field(4.0, gt=0, description="How often all of data is seen, if no steps, tokens or budget say so.")
     budget: str = Field("", description='Time to train, instead of epochs: "90s", "4m", "1h30m".')
-    batch_tokens: int = Field(2048, ge=8, description="Tokens in a batch, padding included.")
     accumulate: int = Field(1, ge=1, description="Batches whose gradients make one step.")
     lr: float | None = Field(
         None, gt=0, description="Highest learning rate; by default 0.0003, for an imported model 0.00005."
@@ -65,6 +59,18 @@ class UnderstandingConfig(TrainingConfig):
         if value:
             parse_duration(value)
         return value
+
+
+class UnderstandingConfig(HeadConfig):
+    """The data of a task, and its training."""
+
+    data: str = Field(description="File or folder to learn from.")
+    dev: str = Field("", description="File to measure with while learning; by default a share of data.")
+    strict: bool = Field(
+        False, description="An empty text, or a tag that continues nothing, is an error, not left out or mended."
+    )
+    max_tokens: int = Field(128, ge=8, description="Tokens that the model reads at once.")
+    batch_tokens: int = Field(2048, ge=8, description="Tokens in a batch, padding included.")
 
 
 def data_source(config: UnderstandingConfig, base: Path) -> str:
@@ -94,7 +100,7 @@ def _digest(path: Path) -> str:
     return whole.hexdigest()
 
 
-def learning_rate(config: UnderstandingConfig, imported: bool) -> float:
+def learning_rate(config: HeadConfig, imported: bool) -> float:
     """The highest learning rate."""
     return config.lr or (IMPORTED_LR if imported else LR)
 
@@ -112,7 +118,7 @@ def check_length(config: UnderstandingConfig, longest: int, *, imported: bool) -
         )
 
 
-def require_steps(config: UnderstandingConfig) -> None:
+def require_steps(config: HeadConfig) -> None:
     """Makes sure that a new head learns at all.
 
     Raises:
@@ -165,7 +171,7 @@ def rounded(figures: Mapping[str, float]) -> dict[str, float]:
 def train_best(
     run: StageRun,
     module: Any,
-    batches: LabelledBatches,
+    batches: EpochBatches,
     dev: LabelledBatches,
     *,
     best: str,
@@ -174,7 +180,7 @@ def train_best(
     """Trains, and ends with the weights that were best on the dev set.
 
     Args:
-        run: Its config is an `UnderstandingConfig`.
+        run: Its config is a `HeadConfig`.
         module: Makes the `DevScored` for a number of steps; every module it makes trains the same model.
         batches: Training batches.
         dev: Of the whole dev set.
@@ -186,7 +192,7 @@ def train_best(
     """
     from bertpipe.training.dev_scored import OUTPUT
 
-    config: UnderstandingConfig = run.config
+    config: HeadConfig = run.config
     per_epoch = max(1, batches.steps_per_epoch // config.accumulate)
 
     def recipe(steps: int) -> DevScored:
