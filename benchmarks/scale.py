@@ -4,15 +4,16 @@
     python benchmarks/scale.py --passages 1000000 --folder FOLDER --vectors real.npy --queries queries.npy
 
 Texts are made up as in ``benchmarks/lexical_engines.py``, or taken from JSON lines (``--texts``). Vectors come from
-``--vectors``, a float32 ``.npy`` of real ones in no order; where they are fewer than the passages, the rest is made out of
-them: one of the first 20,000, one of its ten nearest among these, a point between both drawn evenly, noise of a tenth of
-their distance, and length 1. Without ``--vectors`` all are made up: clusters of Gaussian noise. Queries likewise.
+``--vectors``, a float32 ``.npy`` of real ones in no order. Where they are fewer than the passages, the rest is made out
+of them: one of the first 20,000, one of its ten nearest among these, a point between both drawn evenly, noise of a
+tenth of their distance, and length 1. Without ``--vectors`` all are made up: clusters of Gaussian noise. Queries
+likewise.
 
 What is raw: FAISS's own refining index (``IndexRefine`` over the same codes, full vectors in memory) with the same
 parameters, and tantivy with the same terms. Ours is a whole search of an open `bertpipe.Index`, passages read and all,
-with vectors of queries at hand; what encoding adds is measured apart, with ``--encoder``. All take turns at every query,
-so that other work on the machine disturbs them alike. Times are CPU time of the process, which other work disturbs least,
-and wall time. What is built already lies in the folder and is not built again.
+with vectors of queries at hand; what encoding adds is measured apart, with ``--encoder``. All take turns at every
+query, so that other work on the machine disturbs them alike. Times are CPU time of the process, which other work
+disturbs least, and wall time. What is built already lies in the folder and is not built again.
 """
 
 from __future__ import annotations

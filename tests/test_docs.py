@@ -246,6 +246,17 @@ def test_every_field_of_the_report_is_documented():
     assert str(DEPTH) in text
 
 
+def test_every_field_of_the_structure_is_documented():
+    from bertpipe.retrieval.tuning import FEWEST_QUERIES, build_tuned
+
+    vectors = np.eye(20, dtype=np.float32)
+    text = REPORT_FILE.read_text(encoding="utf-8")
+    for structure in ("Flat", "SQ8"):
+        for name in names_in(build_tuned(vectors, lambda: vectors, structure=structure).report):
+            assert f"`{name}`" in text, f"docs/report.md does not explain {name}"
+    assert f"fewer than {FEWEST_QUERIES}" in text
+
+
 def test_every_score_of_generated_text_is_documented():
     pytest.importorskip("sacrebleu")
     from bertpipe.tasks.generation_scores import score_generation

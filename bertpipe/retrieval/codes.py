@@ -30,10 +30,12 @@ class Codes:
     Args:
         structure: The FAISS factory string.
         index: The FAISS index.
+        mapped: The file that it is mapped from, if it is.
     """
 
-    def __init__(self, structure: str, index: faiss.Index) -> None:
+    def __init__(self, structure: str, index: faiss.Index, mapped: Path | None = None) -> None:
         self.structure = structure
+        self._mapped = mapped
         self._index = index
         self._inner = unwrapped(index)
 
@@ -80,7 +82,8 @@ class Codes:
 
     def emptied(self) -> Codes:
         """A copy as `train` left it, to be filled with other vectors of the same encoder."""
-        index = faiss.clone_index(self._index)
+        # FAISS cannot empty what is mapped from a file, nor a copy of it.
+        index = faiss.read_index(str(self._mapped)) if self._mapped else faiss.clone_index(self._index)
         index.reset()
         if isinstance(unwrapped(index), faiss.IndexIVF):
             ask_for_few(unwrapped(index))
@@ -106,7 +109,7 @@ class Codes:
             index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise ArtefactError(f"{path} is missing or damaged", why=faiss_reason(error)) from error
-        return cls(structure, index)
+        return cls(structure, index, path)
 
     def __len__(self) -> int:
         return self._index.ntotal

@@ -179,7 +179,8 @@ def test_another_encoder_is_refused_with_both_digests(folder):
     [
         "index.json",
         "passages.sqlite",
-        "vectors.faiss",
+        "vectors/vectors.npy",
+        "vectors/structure.json",
         "lexical/meta.json",
         *(f"encoder/{name}" for name in (GRAPH, MODEL_FILE, ENCODER_SETTINGS)),
     ],
@@ -201,7 +202,7 @@ def test_parts_that_do_not_fit_each_other(folder, built):
     with pytest.raises(ArtefactError, match=f"hold {COUNT} passages and {COUNT} vectors"):
         Index(folder)
     (folder / "index.json").write_text(json.dumps(settings | {"format": 99}))
-    with pytest.raises(ArtefactError, match=r"has format 99 .this bertpipe reads format 1"):
+    with pytest.raises(ArtefactError, match=r"has format 99 .this bertpipe reads format 2"):
         Index(folder)
     for damaged in ("[]", "3", '{"encoder": 1}', '{"x": 1}', "{"):
         (folder / "index.json").write_text(damaged)
@@ -225,11 +226,11 @@ def test_vectors_and_passages_must_be_as_many(tmp_path, built, encoder_folder):
 def test_building_over_half_an_index(folder, built, encoder_folder, tmp_path):
     """A build that was killed left files behind; the next one starts with what it finds."""
     (folder / "lexical" / "meta.json").unlink()
-    (folder / "vectors.faiss").write_bytes(b"half")
+    (folder / "vectors" / "vectors.npy").write_bytes(b"half")
     shutil.copy(built[0] / "passages.sqlite", tmp_path / "passages")
     build_index(
         folder, passages=tmp_path / "passages", vectors=built[1], encoder=encoder_folder, advance=lambda count: None
     )
     assert len(Index(folder)) == COUNT
-    for file in ("lexical/meta.json", "vectors.faiss", "passages.sqlite"):
+    for file in ("lexical/meta.json", "vectors/vectors.npy", "passages.sqlite"):
         assert (folder / file).read_bytes() == (built[0] / file).read_bytes()

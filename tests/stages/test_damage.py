@@ -8,7 +8,8 @@ from bertpipe.retrieval.encoder import GRAPH, SETTINGS, encoder_digest
 from bertpipe.text.tokenizer import MODEL_FILE
 
 ENCODER_FILES = (GRAPH, MODEL_FILE, SETTINGS)
-INDEX_FILES = ["index.json", "passages.sqlite", "vectors.faiss", *(f"encoder/{name}" for name in ENCODER_FILES)]
+VECTOR_FILES = ("vectors/vectors.npy", "vectors/structure.json")
+INDEX_FILES = ["index.json", "passages.sqlite", *VECTOR_FILES, *(f"encoder/{name}" for name in ENCODER_FILES)]
 PUBLISHED = [
     ("corpus", "documents.jsonl"),
     ("tokenize", "tokenizer.model"),
