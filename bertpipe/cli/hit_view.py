@@ -84,9 +84,9 @@ class HitView:
         source = ""
         if passage.title not in ("", passage.document):
             source = tail_of(plain(passage.document), columns - len(scores) - 2) + "  "
-        console.print(Text.assemble((f"{hit.rank:>2}  ", "dim"), _marked(title, "bold cyan")), no_wrap=True)
+        console.print(Text.assemble((f"{hit.rank:>2}  ", "dim"), marked(title, "bold cyan")), no_wrap=True)
         # Rich breaks lines at spaces, of which Chinese has none.
-        lines = [*_marked(body, "").divide(line_ends(body.text, columns)), Text(source + scores, style="dim")]
+        lines = [*marked(body, "").divide(line_ends(body.text, columns)), Text(source + scores, style="dim")]
         if self.explain:
             from bertpipe.cli.explanation_text import explanation_lines
 
@@ -96,7 +96,7 @@ class HitView:
             console.print(Text.assemble(" " * INDENT, line), no_wrap=True)
 
 
-def _marked(shown: Snippet, style: str) -> Text:
+def marked(shown: Snippet, style: str) -> Text:
     """A snippet with the query's words in another colour."""
     from rich.text import Text
 

@@ -25,11 +25,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("bertpipe.cli.run", "Read, learn and index: bring every step up to date."),
     "search": ("bertpipe.cli.search", "Find the passages that answer a query best."),
     "ask": ("bertpipe.cli.ask", "Answer a question from the documents."),
+    "judge": ("bertpipe.cli.judge", "Say which documents answer which queries, to measure with."),
     "status": ("bertpipe.cli.status", "Show which steps are fresh, and why the others are not."),
     "predict": ("bertpipe.cli.predict", "Say what a model has learned about texts: classes, names, similarity."),
     "translate": ("bertpipe.cli.translate", "Translate text."),
     "summarize": ("bertpipe.cli.summarize", "Summarize text."),
-    "evaluate": ("bertpipe.cli.evaluate", "Measure a trained model on data with the right answers."),
+    "evaluate": ("bertpipe.cli.evaluate", "Measure a model, or an index, on data with the right answers."),
     "chat": ("bertpipe.cli.chat", "Talk with a model that learned from dialogues."),
     "export": ("bertpipe.cli.export_model", "Write a model for transformers, sentence-transformers or ONNX."),
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bertpipe.tasks.bootstrap import bootstrap_interval, resampled_intervals
+from bertpipe.tasks.bootstrap import bootstrap_interval, bootstrap_intervals, resampled_intervals
 
 
 def test_the_interval_agrees_with_scipy():
@@ -91,3 +91,17 @@ def test_figures_that_resamples_do_not_define():
         resampled_intervals(10, lambda taken: [math.inf], seed=0)
     with pytest.raises(ValueError, match="at least one item"):
         resampled_intervals(0, lambda taken: [1.0], seed=0)
+
+
+@pytest.mark.parametrize("queries", [1, 7, 3000])
+def test_intervals_of_several_columns_are_those_of_each(queries):
+    values = np.random.default_rng(5).random((queries, 3))
+    found = bootstrap_intervals(values, seed=3, resamples=2000)
+    expected = [bootstrap_interval(values[:, column], seed=3, resamples=2000) for column in range(3)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("values", [np.zeros((0, 2)), np.zeros((2, 0)), np.zeros(3), np.array([[0.0, np.nan]])])
+def test_columns_that_cannot_be_resampled(values):
+    with pytest.raises(ValueError, match=r"intervals need|not finite"):
+        bootstrap_intervals(values, seed=0)

@@ -1,0 +1,93 @@
+import pytest
+
+from bertpipe.errors import ConfigError, InputError, LockedError
+from bertpipe.retrieval.judgement_files import QRELS, QUERIES, JudgementFiles
+from bertpipe.text.readers.qrels import read_qrels
+from bertpipe.text.readers.queries import Query, read_queries
+
+Q, R = Query("1", "how to\tsort"), Query("notes/a b.md", "怎样\n备份")
+
+
+def test_judgements_are_files_that_evaluate_reads(tmp_path):
+    with JudgementFiles(tmp_path / "new") as files:
+        files.add(Q, "a b.md", 2)
+        files.add(Q, "c.md", 0)
+        files.add(R, "c.md", 1)
+        assert (len(files), files.relevant) == (3, 2)
+    assert read_qrels(tmp_path / "new" / QRELS) == {"1": {"a b.md": 2, "c.md": 0}, "notes/a b.md": {"c.md": 1}}
+    found = read_queries(tmp_path / "new" / QUERIES).queries
+    assert [(query.id, query.text) for query in found] == [("1", Q.text), ("notes/a b.md", R.text)]
+
+
+def test_what_was_judged_is_known_again(tmp_path):
+    odd = ["tab\there", " space ahead", "percent%20", "line\nbreak"]
+    with JudgementFiles(tmp_path) as files:
+        for document in odd:
+            files.add(Q, document, 1)
+    with JudgementFiles(tmp_path) as files:
+        assert [files.grade(Q, document) for document in odd] == [1] * 4
+        assert files.grade(Q, "other") is files.grade(R, odd[0]) is None
+        assert len((tmp_path / QUERIES).read_text().splitlines()) == 1
+        files.add(Q, "other", 0)
+        assert len((tmp_path / QUERIES).read_text().splitlines()) == 1
+
+
+def test_taking_back(tmp_path):
+    with JudgementFiles(tmp_path) as files:
+        files.add(Q, "a", 1)
+    with JudgementFiles(tmp_path) as files:
+        files.add(Q, "b", 1)
+        files.add(R, "b", 2)
+        assert files.undo()
+        assert files.grade(R, "b") is None
+        files.add(R, "b", 0)
+        assert files.undo()
+        assert files.undo()
+        assert not files.undo(), "what another session judged stays"
+    assert read_qrels(tmp_path / QRELS) == {"1": {"a": 1}}
+
+
+@pytest.mark.parametrize("lost", range(1, 9))
+def test_a_line_that_a_crash_cut_off_is_forgotten(tmp_path, lost):
+    with JudgementFiles(tmp_path) as files:
+        files.add(Q, "a", 1)
+        files.add(Q, "bbb", 2)
+    path = tmp_path / QRELS
+    path.write_bytes(path.read_bytes()[:-lost])
+    with JudgementFiles(tmp_path) as files:
+        assert (files.grade(Q, "a"), files.grade(Q, "bbb")) == (1, None)
+        files.add(Q, "bbb", 0)
+    assert read_qrels(path) == {"1": {"a": 1, "bbb": 0}}
+
+
+@pytest.mark.parametrize("kept", [0, 5, 27])
+def test_a_crash_at_the_header(tmp_path, kept):
+    with JudgementFiles(tmp_path) as files:
+        files.add(Q, "a", 1)
+    path = tmp_path / QRELS
+    path.write_bytes(path.read_bytes()[:kept])
+    with JudgementFiles(tmp_path) as files:
+        assert files.grade(Q, "a") is None
+        files.add(Q, "a", 1)
+    assert read_qrels(path) == {"1": {"a": 1}}
+
+
+def test_one_process_at_a_time(tmp_path):
+    with JudgementFiles(tmp_path), pytest.raises(LockedError, match="is being judged"):
+        JudgementFiles(tmp_path)
+    with JudgementFiles(tmp_path):
+        pass
+
+
+def test_other_queries_under_the_same_ids(tmp_path):
+    with JudgementFiles(tmp_path) as files:
+        files.add(Q, "a", 1)
+        with pytest.raises(ConfigError, match="another query under the id '1'"):
+            files.grade(Query("1", "something else"), "a")
+
+
+def test_broken_files_are_named_and_the_lock_is_free_again(tmp_path):
+    (tmp_path / QRELS).write_text("query-id\tcorpus-id\tscore\na\tb\n")
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"qrels.tsv:2: 2 columns"):
+            JudgementFiles(tmp_path)
