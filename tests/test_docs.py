@@ -240,7 +240,7 @@ def test_every_field_of_the_report_is_documented():
         for name in names_in(make_report([judged(number) for number in range(count)], seed=0)):
             assert f"`{name}`" in text, f"docs/report.md does not explain {name}"
     assert str(FEWEST_QUERIES) in text
-    read = [ReadQuery(np.arange(2), np.arange(2.0), np.arange(2.0), 1, bool(one % 2), "dense") for one in range(20)]
+    read = [ReadQuery(np.arange(2), np.arange(2.0), np.arange(2.0), 1, bool(one % 2), "hybrid") for one in range(20)]
     for name in names_in(make_rerank_report(read, seed=0)) | {"reranking"}:
         assert f"`{name}`" in text, f"docs/report.md does not explain {name}"
     assert str(DEPTH) in text

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from bertpipe.errors import ArtefactError
 from bertpipe.models.cross_scorer import open_cross_scorer
 from bertpipe.pipeline.artefact import Artefact
 from bertpipe.retrieval.index import Index
@@ -112,7 +113,11 @@ def test_another_reranker_in_the_index_is_noticed(reranking, tmp_path):
     settings = json.loads((place / "reranker" / "reranker.json").read_text())
     (place / "reranker" / "reranker.json").write_text(json.dumps(settings | {"query_tokens": 20}))
     done = reranking("search", "water", "--rerank", "--index", str(place), pipeline=False)
-    assert "the index was built with reranker" in done.error
+    assert "reranker.json is damaged" in done.error
+    index = Index(place, threads=1)
+    assert index.search("water", rerank=False).hits
+    with pytest.raises(ArtefactError, match="the index was built with reranker"):
+        index.search("water", rerank=True)
 
 
 def test_searching_with_it_imports_neither_torch_nor_lightning_nor_pydantic(reranking):
