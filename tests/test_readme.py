@@ -114,7 +114,7 @@ def test_there_are_commands_to_check():
         "serch x",
         "search x --mood dense",
         "search x --mode words",
-        "search",
+        "search one two",
         "run --set pretrain.budgett=1h",
         "run --set pretrain",
         "pretrain --lears 3",
