@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "bertpipe"
-FLOORS = ("ground", "nn", "text", "tasks", "models", "retrieval", "training", "pipeline", "stages", "cli")
+FLOORS = ("ground", "nn", "text", "tasks", "models", "pipeline", "retrieval", "training", "stages", "cli")
 GROUND = ("duration", "errors", "progress", "")
 TORCH = ("torch", "pytorch_lightning", "lightning")
 MUST_NOT_KNOW = {

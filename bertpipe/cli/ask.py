@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bertpipe.cli.options import json_option, pipeline_option, with_options
-from bertpipe.cli.output import counted, plain, print_json, tail_of
+from bertpipe.cli.options import json_option, pipeline_option, where_option, with_options
+from bertpipe.cli.output import counted, plain, print_json, tail_of, tell
 from bertpipe.cli.reranking import given, rerank_options
 from bertpipe.cli.search import open_index, query_lines
 from bertpipe.cli.wrapping import line_ends
@@ -24,7 +24,7 @@ NO_READER = "no reader was trained: these are the best sentences of the best pas
 HOW = "A table [finetune.reader] in the pipeline file trains one."
 
 
-@with_options(pipeline_option(), json_option())
+@with_options(where_option(), pipeline_option(), json_option())
 @click.command(
     epilog="""\b
 Examples:
@@ -45,7 +45,15 @@ Examples:
 )
 @rerank_options
 @click.option("--index", "folder", metavar="FOLDER", help="An index folder, instead of the pipeline's.")
-def ask(question: str, k: int, folder: str | None, pipeline: str | None, as_json: bool, **reranking: Any) -> None:
+def ask(
+    question: str,
+    k: int,
+    where: str | None,
+    folder: str | None,
+    pipeline: str | None,
+    as_json: bool,
+    **reranking: Any,
+) -> None:
     """Find the answer to QUESTION in the documents.
 
     The best passages are read by the reader that the pipeline trained. Where none of them holds an answer, there is
@@ -60,7 +68,9 @@ def ask(question: str, k: int, folder: str | None, pipeline: str | None, as_json
     several = question == "-"
     asked = told = False
     for one in query_lines() if several else [question]:
-        result = ask_index(index, one, k, **given(reranking))
+        result = ask_index(index, one, k, where=where, **given(reranking))
+        if not asked:
+            tell(result.notes)
         asked = True
         if result.cut:
             click.echo(f"the question is long: its end is not read: {plain(one)[:60]}...", err=True)

@@ -90,7 +90,7 @@ def _judged(index: Index, queries: Path, qrels: Path | None) -> JudgedQueries:
         from bertpipe.text.readers.squad import SquadReader
 
         return judged_by_contexts(SquadReader(queries), index.passages.iterate())
-    return judged_by_qrels(read_queries(queries), read_qrels(qrels), index.passages.documents())
+    return judged_by_qrels(read_queries(queries), read_qrels(qrels), [name for name, _ in index.passages.documents()])
 
 
 def _remarks(report: Mapping[str, Any], judged: JudgedQueries) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from bertpipe.cli.output import counted
+from bertpipe.cli.output import counted, tell
 from bertpipe.errors import BertpipeError
 
 if TYPE_CHECKING:
@@ -62,7 +62,9 @@ class InteractiveSearch:
         if line.startswith(":"):
             return self._obey(line[1:].split())
         if line.strip():
-            self.view.show(self.index.search(line.strip(), self.k, self.mode, **self.how))
+            result = self.index.search(line.strip(), self.k, self.mode, **self.how)
+            tell(result.notes)
+            self.view.show(result)
         return True
 
     def _obey(self, words: list[str]) -> bool:

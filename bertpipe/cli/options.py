@@ -28,6 +28,15 @@ def pipeline_option() -> click.Option:
     )
 
 
+def where_option() -> click.Option:
+    """``--where CONDITION``."""
+    return click.Option(
+        ["--where"],
+        metavar="CONDITION",
+        help="Only documents that meet a condition on their fields: 'lang = \"en\" and year >= 2020'.",
+    )
+
+
 def set_option() -> click.Option:
     """``--set step.key=value``, as a list of `Override`."""
     return click.Option(

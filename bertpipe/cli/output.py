@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,12 @@ def json_text(document: Any, *, one_line: bool = False) -> str:
         except UnicodeEncodeError:
             return json.dumps(document, indent=None if one_line else 2)
     return text
+
+
+def tell(notes: Iterable[str]) -> None:
+    """Writes what is to be said beside a result to standard error."""
+    for note in notes:
+        sys.stderr.write(f"{plain(note)}\n")
 
 
 def number(value: float) -> str:

@@ -11,24 +11,24 @@ import click
 
 from bertpipe.cli.hit_view import HitView
 from bertpipe.cli.numbered_lines import numbered_lines
-from bertpipe.cli.options import json_option, pipeline_option, with_options
-from bertpipe.cli.output import print_json
+from bertpipe.cli.options import json_option, pipeline_option, where_option, with_options
+from bertpipe.cli.output import print_json, tell
 from bertpipe.cli.reranking import given, rerank_options
-from bertpipe.errors import ArtefactError, ConfigError, InputError
-from bertpipe.pipeline.artefact import Artefact
+from bertpipe.errors import ConfigError, InputError
 from bertpipe.pipeline.pipeline_file import RETRIEVAL, find_pipeline, read_pipeline
 
 if TYPE_CHECKING:
     from bertpipe.retrieval.index import Index, Mode
 
 
-@with_options(pipeline_option(), json_option())
+@with_options(where_option(), pipeline_option(), json_option())
 @click.command(
     epilog="""\b
 Examples:
   bertpipe search "split a string at every separator"
   bertpipe search "怎样备份数据" -k 3 --mode dense
   bertpipe search "how to sort" --explain -k 1
+  bertpipe search "changed defaults" --where 'year >= 2020 and document startswith "docs/"'
   bertpipe search -i
   bertpipe search - --json < queries.txt
   bertpipe search --queries queries.tsv --json > hits.jsonl
@@ -64,6 +64,7 @@ def search(
     query: str | None,
     k: int,
     mode: Mode | None,
+    where: str | None,
     folder: str | None,
     pipeline: str | None,
     explain: bool,
@@ -86,7 +87,7 @@ def search(
         raise click.UsageError("--trec NAME goes with --queries, and neither with --json nor with --explain.")
     index = open_index(folder, pipeline)
     view = HitView(index, explain=explain)
-    how = given(reranking)
+    how = given({"where": where, **reranking})
     if interactive:
         from bertpipe.cli.interactive_search import search_interactively
 
@@ -102,6 +103,8 @@ def search(
     searched = False
     for one in query_lines() if several else [str(query)]:
         result = index.search(one, k, mode, **how)
+        if not searched:
+            tell(result.notes)
         searched = True
         if as_json:
             print_json(view.as_json(result), one_line=several)
@@ -138,11 +141,6 @@ def open_index(folder: str | None, pipeline: str | None) -> Index:
                 hint=f'A pipeline with task = "{RETRIEVAL}" has one; -p FILE names it.',
             )
         place = file.artefact("index")
-    if not place.is_dir():
-        raise ArtefactError(
-            f"there is no index at {place}", hint="Build it with `bertpipe run`, or name one with --index."
-        )
-    Artefact.open(place)
     return Index(place)
 
 

@@ -38,6 +38,7 @@ class Manifest:
         seconds: How long the run that published it took.
         packages: Versions of the packages that made it.
         created: Time of publishing, ISO 8601 in UTC.
+        edited: What was done to the files since the stage published them, in words; the artefact is then stale.
         format: Version of this table.
     """
 
@@ -53,11 +54,15 @@ class Manifest:
     seconds: float = 0.0
     packages: dict[str, str] = field(default_factory=dict)
     created: str = ""
+    edited: str = ""
     format: int = FORMAT
 
     def to_json(self) -> str:
         """The manifest as it stands on disk."""
-        return json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n"
+        values = asdict(self)
+        if not self.edited:
+            del values["edited"]
+        return json.dumps(values, ensure_ascii=False, indent=2) + "\n"
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:

@@ -62,9 +62,12 @@ class Identity:
 
         Work begun on another content must not be gone on with, even where it would not make a result stale.
         """
-        if not self.pinned:
-            return self.fingerprint
-        return digest_json([self.fingerprint, dict(input_digests)])
+        return work_key(self.fingerprint, self.pinned, input_digests)
+
+
+def work_key(fingerprint: str, pinned: Mapping[str, Any], input_digests: Mapping[str, str]) -> str:
+    """Names the folder in which a result of this fingerprint is made; see `Identity.work_key`."""
+    return digest_json([fingerprint, dict(input_digests)]) if pinned else fingerprint
 
 
 def neutral_fields(config: type[BaseModel]) -> set[str]:
@@ -104,6 +107,8 @@ def explain(old: Manifest | None, new: Identity) -> list[str]:
             reasons.append(f"{step} changed")
     if old.source != new.source:
         reasons.append("the files it reads changed")
+    if old.edited:
+        reasons.append(old.edited)
     if not reasons and new.known and old.fingerprint != new.fingerprint:
         reasons.append("its declaration changed")
     return reasons

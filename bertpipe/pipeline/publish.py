@@ -2,9 +2,11 @@
 
 1. Every file is flushed and hashed, then the manifest is written: from here on the partial folder is
    complete, and a later run publishes it without running the stage again.
-2. The published folder is renamed aside (`.old-<step>`), because a folder with files in it cannot be replaced
-   in one step on every system.
-3. The partial folder is renamed into place. A kill between 2 and 3 is undone by `repair`.
+2. The partial folder and the published one change places in one step (Linux's ``renameat2``), so that there is
+   no instant without an artefact. A kill after it leaves the old one in the partial folder, where `repair` finds it.
+3. Where the system cannot do that, the published folder is renamed aside (`.old-<step>`) and the partial folder
+   into place. A kill between these two is undone by `repair`; until then readers take the one aside
+   (`published_folder`).
 4. The old folder is removed.
 
 Folders are renamed before they are removed, so that no half of one is ever taken for the whole.
@@ -12,18 +14,24 @@ Folders are renamed before they are removed, so that no half of one is ever take
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from bertpipe.errors import ArtefactError
 from bertpipe.pipeline.artefact import MANIFEST, OLD_PREFIX, PARTIAL_PREFIX, Artefact, Manifest, digest_file
+from bertpipe.pipeline.fingerprint import work_key
 from bertpipe.pipeline.stage import RESUME_FOLDER
 
 TRASH_PREFIX: Final = ".trash-"
 _KEY_LENGTH: Final = 12
+# Linux's: paths start at the working directory; exchange the two.
+_AT_FDCWD: Final = -100
+_RENAME_EXCHANGE: Final = 2
 
 
 def partial_folder(run_folder: Path, step: str, key: str) -> Path:
@@ -77,32 +85,74 @@ def publish(partial: Path, run_folder: Path, step: str) -> Artefact:
     place = run_folder / step
     aside = run_folder / f"{OLD_PREFIX}{step}"
     shutil.rmtree(partial / RESUME_FOLDER, ignore_errors=True)
-    if place.exists():
+    if exchange(partial, place):
+        _flush_folder(run_folder)
+        remove_folder(partial)
+    else:
+        if place.exists():
+            remove_folder(aside)
+            place.rename(aside)
+        partial.rename(place)
+        _flush_folder(run_folder)
         remove_folder(aside)
-        place.rename(aside)
-    partial.rename(place)
-    _flush_folder(run_folder)
-    remove_folder(aside)
     for leftover in partial_folders(run_folder, step):
         remove_folder(leftover)
     return Artefact.open(place)
 
 
-def needs_repair(run_folder: Path, steps: Iterable[str]) -> bool:
+def exchange(first: Path, second: Path) -> bool:
+    """Lets two folders change places in one step.
+
+    Returns:
+        Whether it was done: not if one of them is missing, or if the system or the file system cannot do it.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except (OSError, AttributeError):  # a C library that does not know it
+        return False
+    done = rename(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE)
+    return bool(done == 0)
+
+
+def needs_repair(run_folder: Path, steps: Collection[str]) -> bool:
     """Whether a kill left an old artefact beside its place, or half of a removal."""
     left = any((run_folder / f"{OLD_PREFIX}{step}").exists() for step in steps)
-    return left or any(run_folder.glob(f"{TRASH_PREFIX}*"))
+    replaced = any(_replaced(run_folder, step) for step in steps)
+    return left or replaced or any(run_folder.glob(f"{TRASH_PREFIX}*"))
 
 
 def repair(run_folder: Path, step: str) -> None:
     """Undoes a kill during `publish`. What was complete still is, and is published by the next run."""
     place = run_folder / step
+    for leftover in _replaced(run_folder, step):
+        remove_folder(leftover)
     aside = run_folder / f"{OLD_PREFIX}{step}"
     if aside.exists():
         if place.exists():
             remove_folder(aside)
         else:
             aside.rename(place)
+
+
+def _replaced(run_folder: Path, step: str) -> list[Path]:
+    """Partial folders with what was published before: a kill came after the exchange.
+
+    A complete artefact that waits to be published has a fingerprint that its folder is named by, and that is not the
+    published one's.
+    """
+    found = []
+    for folder in partial_folders(run_folder, step):
+        try:
+            manifest = Manifest.read(folder)
+            published = Manifest.read(run_folder / step)
+        except ArtefactError:
+            continue
+        named = partial_folder(run_folder, step, work_key(manifest.fingerprint, manifest.pinned, manifest.inputs))
+        if folder != named or manifest.fingerprint == published.fingerprint:
+            found.append(folder)
+    return found
 
 
 def _files(folder: Path) -> Iterator[Path]:

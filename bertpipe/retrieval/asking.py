@@ -68,6 +68,7 @@ class Answers:
         read: How many passages were read.
         took_ms: Milliseconds, opening the index and the reader not counted.
         cut: The question is longer than the reader reads.
+        notes: What is to be said about the condition.
     """
 
     question: str
@@ -76,6 +77,7 @@ class Answers:
     read: int
     took_ms: float
     cut: bool = False
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The answers as the command line prints them."""
@@ -84,7 +86,7 @@ class Answers:
         return {"question": self.question, "answers": answers, "reader": self.reader, "took_ms": took_ms}
 
 
-def ask(index: Index, question: str, k: int = 10, answers: int = ANSWERS, **reranking: Any) -> Answers:
+def ask(index: Index, question: str, k: int = 10, answers: int = ANSWERS, **how: Any) -> Answers:
     """Answers a question from the passages of an index.
 
     With a reader, each of the best ``k`` passages is read, and an answer's score is its probability among all spans of
@@ -96,18 +98,19 @@ def ask(index: Index, question: str, k: int = 10, answers: int = ANSWERS, **rera
         question: Any text.
         k: How many passages to read.
         answers: At most how many answers.
-        **reranking: ``rerank``, ``rerank_ms`` and ``rerank_depth``, as for `Index.search`.
+        **how: Other arguments of `Index.search`: ``where``, ``rerank``, ``rerank_ms``, ``rerank_depth``.
 
     Raises:
         ArtefactError: The index's reader or reranker is damaged, or not the one that it was built with.
-        ConfigError: ``k`` is below 1, or there is no reranker to use.
+        ConfigError: ``k`` is below 1, the condition is not understood, or there is no reranker to use.
     """
     if k < 1:
         raise ConfigError(f"k = {k}", why="there has to be a passage to read")
     reader = index.reader
     begin = time.perf_counter()
     # More than are read: how sure a search is shows beside the passages that it did not put in front.
-    proposed = index.search(question, max(k, DEPTH), **reranking).hits
+    result = index.search(question, max(k, DEPTH), **how)
+    proposed = result.hits
     hits = proposed[:k]
     if reader is None:
         found, cut = _sentences(index, question, hits, answers), False
@@ -120,7 +123,7 @@ def ask(index: Index, question: str, k: int = 10, answers: int = ANSWERS, **rera
         found = [_answer(hits[one.passage], one.start, one.end, one.score) for one in good]
         cut = reading.cut
     took_ms = (time.perf_counter() - begin) * 1000
-    return Answers(question, found, reader is not None, len(hits), took_ms, cut)
+    return Answers(question, found, reader is not None, len(hits), took_ms, cut, result.notes)
 
 
 def passage_priors(scores: Sequence[float], weight: float) -> list[float]:

@@ -29,7 +29,12 @@ class Candidates:
 
 
 def find_candidates(
-    lexical: LexicalIndex, vectors: VectorIndex, query: str, query_vector: np.ndarray, depth: int = DEPTH
+    lexical: LexicalIndex,
+    vectors: VectorIndex,
+    query: str,
+    query_vector: np.ndarray,
+    depth: int = DEPTH,
+    among: np.ndarray | None = None,
 ) -> Candidates:
     """Unites the best of both sides, and gives every candidate its true score on the side that did not propose it.
 
@@ -39,9 +44,10 @@ def find_candidates(
         query: The query's text.
         query_vector: float32 (D,).
         depth: Passages that each side proposes.
+        among: bool (N,), the passages that may be proposed; all if None.
     """
-    by_words, word_scores = lexical.search(query, depth)
-    by_vector, _ = vectors.search(query_vector, depth)
+    by_words, word_scores = lexical.search(query, depth, among)
+    by_vector, _ = vectors.search(query_vector, depth, among)
     numbers = np.union1d(by_words, by_vector)
     bm25 = np.zeros(len(numbers), dtype=np.float32)
     bm25[np.searchsorted(numbers, by_words)] = word_scores

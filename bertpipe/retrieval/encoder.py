@@ -77,6 +77,7 @@ class Encoder:
         threads: Threads to compute with; 0 is all cores.
 
     Attributes:
+        folder: As given.
         settings: Width and limits.
         tokenizer: The encoder's own.
 
@@ -86,6 +87,7 @@ class Encoder:
     """
 
     def __init__(self, folder: Path, threads: int = 0) -> None:
+        self.folder = folder
         self.settings = EncoderSettings.load(folder)
         self.tokenizer = Tokenizer(folder)
         self._session = open_graph(folder / GRAPH, threads)

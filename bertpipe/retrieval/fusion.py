@@ -13,6 +13,8 @@ from bertpipe.tasks.bootstrap import check_finite
 
 WEIGHTS = np.round(np.arange(21) * 0.05, 2)
 """The weights to choose among: 0, 0.05 ... 1."""
+DEFAULT_WEIGHT = 0.5
+"""Where nothing was measured."""
 
 
 def fuse(first: np.ndarray, second: np.ndarray, weight: float) -> np.ndarray:

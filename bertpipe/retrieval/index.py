@@ -9,6 +9,7 @@ encoder/           the encoder and tokenizer that made the vectors
 reader/            what finds answers in passages; only where the pipeline trained one
 reranker/          what puts the first hits in a better order; only where the pipeline trained one
 report.json        how well it finds, measured on this corpus
+measured.npy       which documents there were when that was measured
 ```
 """
 
@@ -19,23 +20,32 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from bertpipe.errors import ArtefactError, ConfigError
+from bertpipe.pipeline.artefact import MANIFEST, Artefact
+from bertpipe.pipeline.editing import edit_artefact
+from bertpipe.pipeline.reading import read_whole, state_of
+from bertpipe.pipeline.stage import RESUME_FOLDER
 from bertpipe.retrieval.analysis import analyse
 from bertpipe.retrieval.candidates import DEPTH, find_candidates
+from bertpipe.retrieval.cutting import Entry, PassageCutter, vectors_of, write_passages
 from bertpipe.retrieval.encoder import Encoder, encoder_digest, encoder_files
-from bertpipe.retrieval.fusion import fused_parts
-from bertpipe.retrieval.lexical import TITLE_WEIGHT, LexicalIndex
+from bertpipe.retrieval.fusion import DEFAULT_WEIGHT, fused_parts
+from bertpipe.retrieval.lexical import LexicalIndex
+from bertpipe.retrieval.measured_documents import document_keys, documents_since
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.passage_store import PassageStore
 from bertpipe.retrieval.reranking import RERANK_MS, Reranking, mixed
 from bertpipe.retrieval.snippet import Snippet, snippet
 from bertpipe.retrieval.vectors import VectorIndex
+from bertpipe.retrieval.where import fields_of, nearest_fields, parse_condition
+from bertpipe.text.array_file import write_array
+from bertpipe.text.document import Document, document_record, record_digest
 
 if TYPE_CHECKING:
     from bertpipe.models.passage_ranker import PassageRanker
@@ -44,7 +54,8 @@ if TYPE_CHECKING:
 Mode = Literal["hybrid", "dense", "bm25"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 FORMAT = 2
-SETTINGS, PASSAGES, VECTORS, LEXICAL, ENCODER, READER, RERANKER, REPORT = (
+STAGE = "index"
+SETTINGS, PASSAGES, VECTORS, LEXICAL, ENCODER, READER, RERANKER, REPORT, MEASURED = (
     "index.json",
     "passages.sqlite",
     "vectors",
@@ -53,6 +64,7 @@ SETTINGS, PASSAGES, VECTORS, LEXICAL, ENCODER, READER, RERANKER, REPORT = (
     "reader",
     "reranker",
     "report.json",
+    "measured.npy",
 )
 
 
@@ -138,6 +150,7 @@ class SearchResult:
         took_ms: Milliseconds, opening the index not counted.
         hits: Best first.
         reranked: How many candidates a reranker read.
+        notes: What is to be said about the condition, such as that no document has a field.
     """
 
     query: str
@@ -145,6 +158,7 @@ class SearchResult:
     took_ms: float
     hits: list[Hit] = field(default_factory=list)
     reranked: int = 0
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The result as the command line prints it."""
@@ -179,28 +193,91 @@ class Index:
     def __init__(self, folder: Path, threads: int = 0) -> None:
         self.folder = folder
         self.threads = threads
-        self.settings = _load_settings(folder)
-        found = encoder_digest(folder / ENCODER)
-        if found != self.settings.encoder:
-            raise ArtefactError(
-                f"{folder}: the vectors were made by encoder {self.settings.encoder[:12]}, "
-                f"but encoder {found[:12]} lies beside them",
-                hint="Build the index again with `bertpipe index --force`.",
-            )
-        self._passages = PassageStore.open(folder / PASSAGES)
-        self._lexical = LexicalIndex.open(folder / LEXICAL)
-        self._vectors = VectorIndex.open(folder / VECTORS)
         # The models take longest to open: searching for words alone does without any, and only asking reads.
         self._encoder: Encoder | None = None
         self._reader: PassageReader | None = None
         self._reranker: PassageRanker | None = None
-        counts = {len(self._passages), len(self._vectors), self.settings.passages}
-        if len(counts) != 1:
-            raise ArtefactError(
-                f"{folder} is damaged",
-                why=f"its parts hold {len(self._passages)} passages and {len(self._vectors)} vectors",
-                hint="Build it again with `bertpipe index --force`.",
-            )
+        self._open()
+
+    @classmethod
+    def open(cls, folder: str | Path, threads: int = 0) -> Index:
+        """Opens an index: ``Index.open("runs/notes/index")``."""
+        return cls(Path(folder), threads)
+
+    @classmethod
+    def create(
+        cls, folder: str | Path, encoder: str | Path, documents: Iterable[Document] = (), *, overlap: int = 0
+    ) -> Index:
+        """Makes an index without a pipeline.
+
+        Searches are hybrid with equal weights, because there is nothing to measure with.
+
+        Args:
+            folder: Where it is to be; beside it lies its lock.
+            encoder: Folder of an encoder, such as ``runs/notes/finetune/encoder``.
+            documents: The first documents.
+            overlap: Tokens of whole sentences that neighbouring passages share.
+
+        Raises:
+            ConfigError: There is something in the folder.
+            ArtefactError: There is no encoder.
+            LockedError: Another process is writing beside it.
+        """
+        place = Path(folder)
+        if place.exists():
+            raise ConfigError(f"{place} exists", hint="Open it with Index.open, or choose another folder.")
+
+        def write(out: Path) -> dict[str, Any]:
+            opened = Encoder(Path(encoder))
+            cutter = PassageCutter(opened, overlap)
+            (out / RESUME_FOLDER).mkdir()
+            stored = out / RESUME_FOLDER / PASSAGES
+            entries = [_entry(document) for document in _by_id(documents).values()]
+            write_passages(stored, entries, cutter, None, lambda count: None)
+            with PassageStore.open(stored) as store:
+                vectors = opened.encode_passages([(one.title, one.text) for one in store.iterate()])
+                keys = document_keys(store)
+            build_index(
+                out, passages=stored, vectors=vectors, encoder=Path(encoder), advance=lambda count: None
+            ).close()
+            verdict = "Not measured: the index was made without a pipeline. Searches are hybrid, with equal weights."
+            report = {"measured": False, "queries": 0, "mode": "hybrid", "weight": DEFAULT_WEIGHT, "verdict": verdict}
+            save_report(out, report, keys, keys)
+            IndexSettings(cutter.facts["encoder"], len(vectors), "hybrid", DEFAULT_WEIGHT).save(out)
+            return {"passages": len(vectors)}
+
+        edit_artefact(place, write, stage=STAGE)
+        return cls(place)
+
+    def _open(self) -> None:
+        """Opens all that a search for words needs, of one state even while another process writes."""
+        if state_of(self.folder) is None:
+            raise _no_index(self.folder)
+        (self.settings, self._passages, self._lexical, self._vectors), self._state = read_whole(
+            self.folder, _open_parts
+        )
+        self._selected: tuple[str, np.ndarray, tuple[str, ...]] | None = None
+
+    def refresh(self) -> bool:
+        """Moves on to the state that is published now; quick if it is the same.
+
+        An open index stays with the state that it was opened in, whatever other processes add or delete.
+
+        Returns:
+            Whether there was another state.
+        """
+        if state_of(self.folder) == self._state:
+            return False
+        before, earlier = self.settings, self._passages
+        self._open()
+        earlier.close()
+        if before.encoder != self.settings.encoder:
+            self._encoder = None
+        if before.reader != self.settings.reader:
+            self._reader = None
+        if before.reranker != self.settings.reranker:
+            self._reranker = None
+        return True
 
     def __len__(self) -> int:
         return self.settings.passages
@@ -217,10 +294,24 @@ class Index:
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder that made the vectors."""
+        """The encoder that made the vectors.
+
+        Where it is gone, because another one was trained since the index was opened, the index moves on to the state
+        that is published now.
+        """
         if self._encoder is None:
-            self._encoder = Encoder(self.folder / ENCODER, self.threads)
+            self._encoder, _ = read_whole(self.folder, self._open_encoder)
+        if self._encoder is None:
+            self.refresh()
+            self._encoder, _ = read_whole(self.folder, self._open_encoder)
+        if self._encoder is None:
+            raise ArtefactError(f"{self.folder} is being written again and again", hint="Try once more.")
         return self._encoder
+
+    def _open_encoder(self, place: Path) -> Encoder | None:
+        """The encoder in a folder, if it is the one of this state."""
+        same = state_of(self.folder) == self._state or encoder_digest(place / ENCODER) == self.settings.encoder
+        return Encoder(place / ENCODER, self.threads) if same else None
 
     @property
     def reader(self) -> PassageReader | None:
@@ -230,17 +321,20 @@ class Index:
             ArtefactError: It is damaged, or not the one that the index was built with.
         """
         if self._reader is None and self.settings.reader:
-            from bertpipe.retrieval.reader import open_reader, reader_digest
-
-            found = reader_digest(self.folder / READER)
-            if found != self.settings.reader:
-                raise ArtefactError(
-                    f"{self.folder}: the index was built with reader {self.settings.reader[:12]}, "
-                    f"but reader {found[:12]} lies in it",
-                    hint="Build the index again with `bertpipe index --force`.",
-                )
-            self._reader = open_reader(self.folder / READER, self.threads)
+            self._reader, _ = read_whole(self.folder, self._open_reader)
         return self._reader
+
+    def _open_reader(self, place: Path) -> PassageReader:
+        from bertpipe.retrieval.reader import open_reader, reader_digest
+
+        found = reader_digest(place / READER)
+        if found != self.settings.reader:
+            raise ArtefactError(
+                f"{self.folder}: the index was built with reader {self.settings.reader[:12]}, "
+                f"but reader {found[:12]} lies in it",
+                hint="Build the index again with `bertpipe index --force`.",
+            )
+        return open_reader(place / READER, self.threads)
 
     @property
     def reranker(self) -> PassageRanker | None:
@@ -250,17 +344,20 @@ class Index:
             ArtefactError: It is damaged, or not the one that the index was built with.
         """
         if self._reranker is None and self.settings.reranker:
-            from bertpipe.retrieval.reranker import open_reranker, reranker_digest
-
-            found = reranker_digest(self.folder / RERANKER)
-            if found != self.settings.reranker:
-                raise ArtefactError(
-                    f"{self.folder}: the index was built with reranker {self.settings.reranker[:12]}, "
-                    f"but reranker {found[:12]} lies in it",
-                    hint="Build the index again with `bertpipe index --force`.",
-                )
-            self._reranker = open_reranker(self.folder / RERANKER, self.threads)
+            self._reranker, _ = read_whole(self.folder, self._open_reranker)
         return self._reranker
+
+    def _open_reranker(self, place: Path) -> PassageRanker:
+        from bertpipe.retrieval.reranker import open_reranker, reranker_digest
+
+        found = reranker_digest(place / RERANKER)
+        if found != self.settings.reranker:
+            raise ArtefactError(
+                f"{self.folder}: the index was built with reranker {self.settings.reranker[:12]}, "
+                f"but reranker {found[:12]} lies in it",
+                hint="Build the index again with `bertpipe index --force`.",
+            )
+        return open_reranker(place / RERANKER, self.threads)
 
     def report(self) -> dict[str, Any]:
         """How well the index finds, measured when it was built."""
@@ -271,6 +368,7 @@ class Index:
         query: str,
         k: int = 10,
         mode: Mode | None = None,
+        where: str | None = None,
         *,
         vector: np.ndarray | None = None,
         rerank: bool | None = None,
@@ -281,8 +379,10 @@ class Index:
 
         Args:
             query: Any text; there is no query language. One without words finds nothing.
-            k: At most how many hits.
+            k: At most how many hits; with a condition too, as many as there are.
             mode: How to search; the index's own best mode if left out.
+            where: A condition that documents have to meet (`bertpipe.retrieval.where`); all if left out. Scores of the
+                sides do not depend on it.
             vector: float32 (D,), the query's, where it was encoded before, together with others.
             rerank: Whether the reranker reads the first candidates; if left out, where it surely helped when the index
                 was built.
@@ -290,7 +390,8 @@ class Index:
             rerank_depth: Candidates that it reads, instead of a time.
 
         Raises:
-            ConfigError: ``k`` is below 1, there is no such mode, or there is no reranker.
+            ConfigError: ``k`` is below 1, there is no such mode, the condition is not understood, or there is no
+                reranker.
             ArtefactError: The reranker is damaged, or not the one that the index was built with.
         """
         if k < 1:
@@ -308,9 +409,12 @@ class Index:
         begin = time.perf_counter()
         hits: list[Hit] = []
         reranked = 0
+        if mode != "bm25" and vector is None and query.strip():
+            _ = self.encoder  # first, since the index may move on to get it
+        among, notes = self._select(where)
         if query.strip():
             numbers, score, sides, parts = self._rank(
-                query, max(k, reranking.candidates) if reranking else k, mode, vector
+                query, max(k, reranking.candidates) if reranking else k, mode, among, vector
             )
             if ranker and reranking and len(numbers):
                 first = self._passages.get_many(numbers[: reranking.candidates].tolist())
@@ -326,26 +430,123 @@ class Index:
             of_sides, of_parts = _rows(sides, len(found)), _rows(parts, len(found))
             for rank, one in enumerate(zip(score[:k].tolist(), found, of_sides, of_parts, strict=True), start=1):
                 hits.append(Hit(rank, *one))
-        return SearchResult(query, mode, (time.perf_counter() - begin) * 1000, hits, reranked)
+        return SearchResult(query, mode, (time.perf_counter() - begin) * 1000, hits, reranked, notes)
+
+    def _select(self, where: str | None) -> tuple[np.ndarray | None, tuple[str, ...]]:
+        """The passages of the documents that meet a condition, bool (N,), and what is to be said about it."""
+        if where is None:
+            return None, ()
+        if self._selected is None or self._selected[0] != where:
+            condition = parse_condition(where)
+            unknown = self._passages.unknown_fields(fields_of(condition))
+            notes = tuple(nearest_fields(name, known) for name, known in unknown.items())
+            self._selected = where, self._passages.matching(condition), notes
+        return self._selected[1:]
 
     def _rank(
-        self, query: str, k: int, mode: Mode, vector: np.ndarray | None
+        self, query: str, k: int, mode: Mode, among: np.ndarray | None, vector: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
         """The best passages' numbers and scores, the scores of the sides, and what these add to a hybrid score."""
         if mode == "bm25":
-            numbers, bm25 = self._lexical.search(query, k)
+            numbers, bm25 = self._lexical.search(query, k, among)
             return numbers, bm25, {"bm25": bm25}, {}
         if vector is None:
             vector = self.encoder.encode_queries([query])[0]
         if mode == "dense":
-            numbers, dense = self._vectors.search(vector, k)
+            numbers, dense = self._vectors.search(vector, k, among)
             return numbers, dense, {"dense": dense}, {}
-        candidates = find_candidates(self._lexical, self._vectors, query, vector, max(DEPTH, k))
+        candidates = find_candidates(self._lexical, self._vectors, query, vector, max(DEPTH, k), among)
         words, meaning = fused_parts(candidates.bm25, candidates.dense, self.settings.weight)
         score = meaning + words
         best = np.argsort(-score, kind="stable")[:k]
         sides = {"bm25": candidates.bm25[best], "dense": candidates.dense[best]}
         return candidates.numbers[best], score[best], sides, {"bm25": words[best], "dense": meaning[best]}
+
+    def add(self, documents: Iterable[Document]) -> int:
+        """Adds documents, in place of those with the same ids.
+
+        Those that are replaced keep their places, and new ones come last, so that the index is the one that
+        `create` makes of the same documents in this order. Only passages with a new text are encoded; the rest of the
+        work is a quick pass over the whole, so add many documents at once.
+
+        Returns:
+            How many were new or other than before. If none was, nothing is written.
+
+        Raises:
+            InputError: A document is not text.
+            LockedError: Another process is writing.
+            StorageError: The disk refused; the old state stays.
+        """
+        return self._edit(_by_id(documents), frozenset())
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Deletes documents.
+
+        Args:
+            ids: Of the documents. Those that are not there are passed over.
+
+        Returns:
+            How many were deleted.
+
+        Raises:
+            LockedError: Another process is writing.
+            StorageError: The disk refused; the old state stays.
+        """
+        return self._edit({}, frozenset([ids] if isinstance(ids, str) else ids))
+
+    def _edit(self, given: dict[str, Document], deleted: frozenset[str]) -> int:
+        done = 0
+
+        def write(out: Path) -> dict[str, Any] | None:
+            nonlocal done
+            self.refresh()
+            earlier, encoder = self._passages, self.encoder
+            facts = earlier.facts
+            cutter = PassageCutter(encoder, int(facts["overlap"]))
+            if not cutter.made(earlier):
+                raise ArtefactError(
+                    f"{self.folder} was made by another bertpipe or Python, which would cut or read it otherwise",
+                    hint="Build it again.",
+                )
+            entries: list[Entry] = []
+            left = dict(given)
+            for number, (name, digest) in enumerate(earlier.documents()):
+                if name in deleted:
+                    done += 1
+                    continue
+                entry = _entry(left.pop(name)) if name in left else number
+                if isinstance(entry, tuple) and entry[0] == digest:
+                    entry = number
+                done += entry != number
+                entries.append(entry)
+            done += len(left)
+            if not done:
+                return None
+            entries += map(_entry, left.values())
+            (out / RESUME_FOLDER).mkdir()
+            stored = out / RESUME_FOLDER / PASSAGES
+            write_passages(stored, entries, cutter, earlier, lambda count: None)
+            with PassageStore.open(stored) as store:
+                vectors = vectors_of(store, encoder, earlier, self._vectors.vectors)
+                keys = document_keys(store)
+            build_index(
+                out,
+                passages=stored,
+                vectors=vectors,
+                encoder=self.folder / ENCODER,
+                reader=self.folder / READER if self.settings.reader else None,
+                reranker=self.folder / RERANKER if self.settings.reranker else None,
+                dense=self._vectors.with_vectors(vectors),
+                advance=lambda count: None,
+            ).close()
+            measured = np.load(self.folder / MEASURED, allow_pickle=False)
+            save_report(out, self.report(), measured, keys)
+            replace(self.settings, passages=len(vectors)).save(out)
+            return {"passages": len(vectors)}
+
+        edit_artefact(self.folder, write, stage=STAGE)
+        self.refresh()
+        return done
 
 
 def build_index(
@@ -358,7 +559,6 @@ def build_index(
     reader: Path | None = None,
     dense: VectorIndex | None = None,
     reranker: Path | None = None,
-    title_weight: int = TITLE_WEIGHT,
 ) -> PassageStore:
     """Lays out all of an index but ``index.json`` and the report.
 
@@ -371,7 +571,6 @@ def build_index(
         reader: Folder of a reader, if one was trained.
         dense: The vectors' index; one that compares every vector if left out.
         reranker: Folder of a reranker, if one was trained.
-        title_weight: How often the words of a title count.
 
     Returns:
         The index's passages.
@@ -397,12 +596,12 @@ def build_index(
     (dense or VectorIndex.build(vectors)).save(folder / VECTORS)
     shutil.rmtree(folder / LEXICAL, ignore_errors=True)
 
-    def rows() -> Iterator[tuple[int, str, str]]:
-        for passage in store.iterate():
-            yield passage.number, passage.title, passage.text
+    def rows() -> Iterator[tuple[int, str]]:
+        for number, _, terms in store.terms():
+            yield number, terms
             advance(1)
 
-    LexicalIndex.build(folder / LEXICAL, rows(), title_weight=title_weight)
+    LexicalIndex.build_from_terms(folder / LEXICAL, rows())
     return store
 
 
@@ -422,12 +621,55 @@ def _copy(files: Iterable[Path], folder: Path) -> None:
         shutil.copyfile(path, folder / path.name)
 
 
+def _open_parts(folder: Path) -> tuple[IndexSettings, PassageStore, LexicalIndex, VectorIndex]:
+    """Opens what is in a folder, and sees to it that it belongs together."""
+    if (folder / MANIFEST).is_file():
+        Artefact.open(folder)
+    settings = _load_settings(folder)
+    found = encoder_digest(folder / ENCODER)
+    if found != settings.encoder:
+        raise ArtefactError(
+            f"{folder}: the vectors were made by encoder {settings.encoder[:12]}, "
+            f"but encoder {found[:12]} lies beside them",
+            hint="Build the index again with `bertpipe index --force`.",
+        )
+    passages = PassageStore.open(folder / PASSAGES)
+    lexical, vectors = LexicalIndex.open(folder / LEXICAL), VectorIndex.open(folder / VECTORS)
+    if len({len(passages), len(vectors), settings.passages}) != 1:
+        raise ArtefactError(
+            f"{folder} is damaged",
+            why=f"its parts hold {len(passages)} passages and {len(vectors)} vectors",
+            hint="Build it again with `bertpipe index --force`.",
+        )
+    return settings, passages, lexical, vectors
+
+
+def _by_id(documents: Iterable[Document]) -> dict[str, Document]:
+    """Documents by their ids; of several with one id, the last."""
+    return {document.id: document for document in documents}
+
+
+def _entry(document: Document) -> tuple[bytes, Document]:
+    return record_digest(document_record(document)), document
+
+
+def save_report(folder: Path, report: dict[str, Any], measured: np.ndarray, present: np.ndarray) -> None:
+    """Writes a report, and which documents it was measured on, beside the documents of now."""
+    report = report | {"documents": len(measured), "since": documents_since(measured, present)}
+    (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_array(folder / MEASURED, measured)
+
+
+def _no_index(folder: Path) -> ArtefactError:
+    return ArtefactError(
+        f"there is no index in {folder}", hint="Build one with `bertpipe run`, or name one with --index."
+    )
+
+
 def _load_settings(folder: Path) -> IndexSettings:
     path = folder / SETTINGS
     if not path.is_file():
-        raise ArtefactError(
-            f"there is no index in {folder}", hint="Build one with `bertpipe run`, or name one with --index."
-        )
+        raise _no_index(folder)
     try:
         settings = IndexSettings(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:

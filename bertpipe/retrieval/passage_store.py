@@ -1,4 +1,9 @@
-"""The passages' texts, in one SQLite file that is written once and then only read."""
+"""Documents and their passages, in one SQLite file that is written once and then only read.
+
+Beside the texts stands all that would be dear to compute again when other documents change: how a document was cut
+into passages, and the terms of every passage. A store of a changed corpus takes them over from the earlier store,
+document by document, and is the same to the last byte as one that was made from nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +11,58 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+
 from bertpipe.errors import ArtefactError, InputError, StorageError
 from bertpipe.retrieval.passage import Passage
+from bertpipe.retrieval.terms import passage_terms
+from bertpipe.retrieval.where import DOCUMENT, TITLE, Condition, as_number, to_sql
 
-FORMAT = 1
+FORMAT = 2
 # Says "a passage store of ours" to SQLite and file(1): "bprt" in ASCII.
 _APPLICATION = 0x62707274
-_COLUMNS = 'number, passage_id, document, title, text, start, "end", metadata'
+_COLUMNS = 'p.number, p.passage_id, d.id, d.title, p.text, p.start, p."end", d.metadata'
+_JOINED = "passages AS p JOIN documents AS d ON d.number = p.document"
 _SCHEMA = """
 PRAGMA journal_mode = OFF;
+PRAGMA cache_size = -65536;
 BEGIN;
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE documents (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    first INTEGER NOT NULL,
+    count INTEGER NOT NULL
+);
 CREATE TABLE passages (
     number INTEGER PRIMARY KEY,
-    passage_id TEXT NOT NULL UNIQUE,
-    document TEXT NOT NULL,
-    title TEXT NOT NULL,
+    document INTEGER NOT NULL,
+    passage_id TEXT NOT NULL,
     text TEXT NOT NULL,
     start INTEGER NOT NULL,
     "end" INTEGER NOT NULL,
-    metadata TEXT NOT NULL,
-    digest TEXT NOT NULL
+    digest BLOB NOT NULL
 );
-CREATE INDEX passages_document ON passages (document, number);
+CREATE TABLE terms (number INTEGER PRIMARY KEY, terms TEXT NOT NULL);
 """
+_DIGEST_INDEX = "CREATE INDEX passages_digest ON passages (digest)"
 # Written last, so that a store whose writing was cut off does not pass for one.
 _SEAL = f"PRAGMA application_id = {_APPLICATION}", f"PRAGMA user_version = {FORMAT}", "COMMIT"
 # SQLite's lowest default for the variables of a statement is 999.
 _ASKED_AT_ONCE = 500
+# Passages written at a time. The bytes of the file depend on it, and on nothing else but what is stored.
+_BLOCK = 1000
 
 
 class PassageStore:
-    """Passages by number; made by `create` or `open`. A context manager, closed at its end.
+    """Passages by number, and the documents that they are of; made by `create` or `open`. A context manager.
 
     Example:
         >>> with PassageStore.create(path) as store:
@@ -49,9 +71,14 @@ class PassageStore:
         [Passage(number=7, ...), Passage(number=3, ...)]
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, writing: bool = False) -> None:
         self.path = path
         self._connection = connection
+        self._writing = writing
+        self._documents: list[tuple] = []
+        self._passages: list[tuple] = []
+        self._terms: list[tuple[int, str]] = []
+        self._document_count = self._passage_count = 0
 
     @classmethod
     def create(cls, path: Path) -> PassageStore:
@@ -69,7 +96,7 @@ class PassageStore:
             connection.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise _unwritable(path, error) from error
-        return cls(path, connection)
+        return cls(path, connection, writing=True)
 
     @classmethod
     def open(cls, path: Path) -> PassageStore:
@@ -84,13 +111,18 @@ class PassageStore:
             )
         with _reading(path):
             _check_header(path)
-            connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+            connection = sqlite3.connect(_address(path), uri=True, isolation_level=None)
             try:
-                connection.execute(f"SELECT {_COLUMNS}, digest FROM passages LIMIT 1")
+                connection.execute(f"SELECT {_COLUMNS} FROM {_JOINED} LIMIT 1")
+                connection.execute("SELECT * FROM terms LIMIT 1")
+                counts = "SELECT (SELECT count(*) FROM documents), (SELECT coalesce(max(number) + 1, 0) FROM passages)"
+                documents, passages = connection.execute(counts).fetchone()
             except sqlite3.Error:
                 connection.close()
                 raise
-        return cls(path, connection)
+        store = cls(path, connection)
+        store._document_count, store._passage_count = int(documents), int(passages)
+        return store
 
     def __enter__(self) -> PassageStore:
         return self
@@ -103,7 +135,8 @@ class PassageStore:
     ) -> None:
         try:
             if kind is None and self._connection.in_transaction:
-                for statement in _SEAL:
+                self._flush()
+                for statement in (_DIGEST_INDEX, *_SEAL):
                     self._connection.execute(statement)
         except sqlite3.Error as trouble:
             raise _unwritable(self.path, trouble) from trouble
@@ -114,11 +147,13 @@ class PassageStore:
         """Closes the file; what was added since `create` is lost unless the ``with`` block had ended."""
         self._connection.close()
 
-    def add_many(self, passages: Iterable[Passage]) -> int:
-        """Appends passages, one at a time in memory.
+    def add_many(self, passages: Iterable[Passage], digest: bytes = b"") -> int:
+        """Appends passages, about a thousand in memory at a time.
 
         Args:
-            passages: Their numbers go on where the store ends.
+            passages: Their numbers go on where the store ends; those of one document stand together.
+            digest: Of the document, where all are of one; see `record_digest`. A document without one is never taken
+                over by a later store.
 
         Returns:
             How many were added.
@@ -126,42 +161,98 @@ class PassageStore:
         Raises:
             InputError: A text cannot be stored as UTF-8 (a lone surrogate).
             StorageError: The disk refused.
-            ValueError: A number is out of turn, or a passage_id stands twice.
+            ValueError: A number is out of turn, or a document stands twice.
         """
-        first = number = len(self)
-        for passage in passages:
-            if passage.number != number:
-                raise ValueError(f"passage {passage.number} stands where number {number} should")
-            row = (
-                passage.number,
-                passage.passage_id,
-                passage.document,
-                passage.title,
-                passage.text,
-                passage.start,
-                passage.end,
-                _json(passage.metadata),
-                passage.digest,
+        if not self._writing:
+            raise _unwritable(self.path, ValueError("it is open as readonly"))
+        before = self._passage_count
+        for document, own in groupby(passages, key=lambda passage: passage.document):
+            first = self._passage_count
+            title = metadata = ""
+            for passage in own:
+                number = self._passage_count
+                if passage.number != number:
+                    raise ValueError(f"passage {passage.number} stands where number {number} should")
+                title, metadata = passage.title, _json(passage.metadata)
+                _check_text(passage, metadata)
+                row = (passage.passage_id, passage.text, passage.start, passage.end, bytes.fromhex(passage.digest))
+                self._passages.append((number, self._document_count, *row))
+                self._terms.append((number, passage_terms(passage.title, passage.text)))
+                self._passage_count += 1
+            self._add_document(document, title, metadata, digest, first)
+        return self._passage_count - before
+
+    def take_over(self, earlier: PassageStore, documents: range) -> None:
+        """Appends documents of an earlier store with their passages as they are.
+
+        Args:
+            earlier: The store, open for reading.
+            documents: Their numbers in it, in a row.
+
+        Raises:
+            ArtefactError: The earlier store cannot be read.
+            StorageError: The disk refused.
+            ValueError: A document stands twice.
+        """
+        with _reading(earlier.path):
+            facts = earlier._connection.execute(
+                "SELECT id, title, metadata, digest, count FROM documents WHERE number >= ? AND number < ? "
+                "ORDER BY number",
+                (documents.start, documents.stop),
             )
+            rows = earlier._connection.execute(
+                'SELECT p.passage_id, p.text, p.start, p."end", p.digest, t.terms FROM passages AS p '
+                "JOIN terms AS t ON t.number = p.number "
+                "WHERE p.number >= (SELECT first FROM documents WHERE number = ?) "
+                "AND p.number < (SELECT first + count FROM documents WHERE number = ?) ORDER BY p.number",
+                (documents.start, documents.stop - 1),
+            )
+            for name, title, metadata, digest, count in facts:
+                first = self._passage_count
+                for *row, terms in islice(rows, count):
+                    self._passages.append((self._passage_count, self._document_count, *row))
+                    self._terms.append((self._passage_count, terms))
+                    self._passage_count += 1
+                self._add_document(name, title, metadata, digest, first)
+
+    def _add_document(self, name: str, title: str, metadata: str, digest: bytes, first: int) -> None:
+        row = (self._document_count, name, title, metadata, digest, first, self._passage_count - first)
+        self._documents.append(row)
+        self._document_count += 1
+        if len(self._passages) >= _BLOCK:
             try:
-                self._connection.execute("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-            except sqlite3.IntegrityError as error:
-                raise ValueError(f"passage_id {passage.passage_id!r} cannot be added ({error})") from error
-            except UnicodeEncodeError as error:
-                raise InputError(
-                    f"passage {passage.passage_id!r} is not text",
-                    why=str(error),
-                    hint="Remove the lone surrogate from the document.",
-                ) from error
+                self._flush()
             except sqlite3.Error as error:
                 raise _unwritable(self.path, error) from error
-            number += 1
-        return number - first
+
+    def _flush(self) -> None:
+        tables = (("documents", self._documents), ("passages", self._passages), ("terms", self._terms))
+        for table, rows in tables:
+            if rows:
+                marks = ", ".join("?" * len(rows[0]))
+                try:
+                    self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+                except sqlite3.IntegrityError as error:
+                    raise ValueError(f"a document stands twice ({error})") from error
+                rows.clear()
+
+    def note(self, name: str, value: str) -> None:
+        """Stores a fact about the whole, such as which encoder the passages were cut for."""
+        self._connection.execute("INSERT INTO facts VALUES (?, ?)", (name, value))
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What was stored with `note`."""
+        with _reading(self.path):
+            return dict(self._connection.execute("SELECT name, value FROM facts").fetchall())
 
     def __len__(self) -> int:
-        with _reading(self.path):
-            query = "SELECT coalesce(max(number) + 1, 0) FROM passages"
-            return int(self._connection.execute(query).fetchone()[0])
+        return self._passage_count
+
+    @property
+    def document_count(self) -> int:
+        """How many documents there are. One without any text has no passages and is not stored."""
+        return self._document_count
 
     def get_many(self, numbers: Iterable[int]) -> list[Passage]:
         """Returns the passages of these numbers, in the order asked for.
@@ -175,33 +266,85 @@ class PassageStore:
         todo = iter(dict.fromkeys(asked))
         while some := list(islice(todo, _ASKED_AT_ONCE)):
             marks = ", ".join("?" * len(some))
-            for passage in self._select(f"WHERE number IN ({marks})", some):
+            for passage in self._select(f"WHERE p.number IN ({marks})", some):
                 found[passage.number] = passage
         return [found[number] for number in asked]
 
     def iterate(self) -> Iterator[Passage]:
         """Yields all passages by number."""
-        return self._select("ORDER BY number")
+        return self._select("ORDER BY p.number")
 
     def of_document(self, document: str) -> list[Passage]:
         """Returns the passages of one document, in order; none if it is not in the store."""
-        return list(self._select("WHERE document = ? ORDER BY number", [document]))
+        return list(self._select("WHERE d.id = ? ORDER BY p.number", [document]))
 
-    def documents(self) -> list[str]:
-        """Returns the ids of all documents, in order."""
+    def terms(self) -> Iterator[tuple[int, str, str]]:
+        """Yields each passage's number, the id of its document, and its terms, by number."""
         with _reading(self.path):
-            rows = self._connection.execute("SELECT DISTINCT document FROM passages ORDER BY document")
-            return [document for (document,) in rows]
+            yield from self._connection.execute(
+                "SELECT p.number, d.id, t.terms FROM terms AS t JOIN passages AS p ON p.number = t.number "
+                "JOIN documents AS d ON d.number = p.document ORDER BY t.number"
+            )
 
-    def numbers_by_digest(self) -> dict[str, int]:
-        """Returns each digest's passage; the first where several passages have the same title and text."""
+    def documents(self) -> list[tuple[str, bytes]]:
+        """Each document's id and digest, by number."""
         with _reading(self.path):
-            rows = self._connection.execute("SELECT digest, number FROM passages ORDER BY number DESC")
-            return dict(rows.fetchall())
+            return self._connection.execute("SELECT id, digest FROM documents ORDER BY number").fetchall()
+
+    def rows_in(self, earlier: PassageStore) -> np.ndarray:
+        """Finds the passages with the same title and text in another store.
+
+        Args:
+            earlier: The other one.
+
+        Returns:
+            int64 (N,): for each passage its number there, the first of several; -1 where there is none.
+        """
+        with _reading(earlier.path):
+            self._connection.execute("ATTACH ? AS earlier", (_address(earlier.path),))
+        try:
+            with _reading(self.path):
+                rows = self._connection.execute(
+                    "SELECT coalesce((SELECT min(e.number) FROM earlier.passages AS e WHERE e.digest = p.digest), -1) "
+                    "FROM passages AS p ORDER BY p.number"
+                )
+                return np.fromiter((row for (row,) in rows), dtype=np.int64, count=len(self))
+        finally:
+            self._connection.execute("DETACH earlier")
+
+    def matching(self, condition: Condition) -> np.ndarray:
+        """Which passages are of a document that meets a condition.
+
+        Returns:
+            bool (N,).
+        """
+        sql, values = to_sql(condition)
+        with _reading(self.path):
+            self._connection.create_function("as_number", 1, as_number, deterministic=True)
+            query = f"SELECT first, first + count FROM documents WHERE {sql}"
+            bounds = np.array(self._connection.execute(query, values).fetchall(), dtype=np.int64).reshape(-1, 2)
+        steps = np.zeros(len(self) + 1, dtype=np.int64)
+        np.add.at(steps, bounds[:, 0], 1)
+        np.add.at(steps, bounds[:, 1], -1)
+        return np.cumsum(steps[:-1]) > 0
+
+    def unknown_fields(self, names: Iterable[str]) -> dict[str, list[str]]:
+        """Of some names, those that no document has as a field, each with all fields that there are."""
+        missing = []
+        has = "SELECT 1 FROM documents WHERE EXISTS (SELECT 1 FROM json_each(metadata) WHERE key = ?) LIMIT 1"
+        fields = "SELECT DISTINCT j.key FROM documents, json_each(documents.metadata) AS j ORDER BY 1"
+        with _reading(self.path):
+            for name in names:
+                if name not in (DOCUMENT, TITLE) and self._connection.execute(has, (name,)).fetchone() is None:
+                    missing.append(name)
+            if not missing:
+                return {}
+            known = [DOCUMENT, TITLE, *(name for (name,) in self._connection.execute(fields))]
+        return dict.fromkeys(missing, known)
 
     def _select(self, rest: str, values: Iterable[int | str] = ()) -> Iterator[Passage]:
         with _reading(self.path):
-            query = f"SELECT {_COLUMNS} FROM passages {rest}"
+            query = f"SELECT {_COLUMNS} FROM {_JOINED} {rest}"
             for row in self._connection.execute(query, tuple(values)):
                 number, passage_id, document, title, text, start, end, metadata = row
                 facts = json.loads(metadata)
@@ -235,6 +378,21 @@ def _check_header(path: Path) -> None:
     size = path.stat().st_size
     if size < expected:
         raise ValueError(f"it is cut off: {size} of {expected} bytes are left")
+
+
+def _address(path: Path) -> str:
+    return f"{path.resolve().as_uri()}?mode=ro"
+
+
+def _check_text(passage: Passage, metadata: str) -> None:
+    try:
+        "".join((passage.document, passage.passage_id, passage.title, passage.text, metadata)).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"passage {passage.passage_id!r} is not text",
+            why=str(error),
+            hint="Remove the lone surrogate from the document.",
+        ) from error
 
 
 def _json(metadata: Mapping[str, object]) -> str:

@@ -13,12 +13,13 @@ import numpy as np
 
 from bertpipe.retrieval.candidates import Candidates, find_candidates
 from bertpipe.retrieval.encoder import Encoder
-from bertpipe.retrieval.fusion import WEIGHTS, fuse
+from bertpipe.retrieval.fusion import DEFAULT_WEIGHT, WEIGHTS, fuse
 from bertpipe.retrieval.held_out import HeldOutQuery
 from bertpipe.retrieval.index import MODES, Mode
-from bertpipe.retrieval.lexical import TITLE_WEIGHT, LexicalIndex
+from bertpipe.retrieval.lexical import LexicalIndex
 from bertpipe.retrieval.metrics import ndcg, recall, reciprocal_rank
 from bertpipe.retrieval.passage_store import PassageStore
+from bertpipe.retrieval.terms import passage_terms
 from bertpipe.retrieval.vectors import VectorIndex
 from bertpipe.tasks.bootstrap import bootstrap_interval
 from bertpipe.text.passages import document_windows
@@ -26,7 +27,8 @@ from bertpipe.text.passages import document_windows
 CUT = 10
 # With fewer queries an interval says nothing, and a weight tuned on half of them is noise.
 FEWEST_QUERIES = 20
-DEFAULT_WEIGHT = 0.5
+STALE_SHARE = 0.1
+"""The share of the measured documents that may change before a report is measured again."""
 METRICS = ("ndcg@10", "mrr@10", "recall@10")
 
 
@@ -87,7 +89,6 @@ def judge(
     *,
     overlap: int,
     advance: Callable[[int], None],
-    title_weight: int = TITLE_WEIGHT,
 ) -> list[Judged]:
     """Searches for every query in a collection from which all queries have been removed.
 
@@ -98,7 +99,6 @@ def judge(
         encoder: What made the vectors.
         overlap: Tokens shared by neighbouring passages.
         advance: Told the number of queries done since the last call.
-        title_weight: How often the words of a title count.
     """
     if not queries:
         return []
@@ -112,14 +112,14 @@ def judge(
     kept: list[int] = []
     owner: list[int] = []
 
-    def rows() -> Iterator[tuple[int, str, str]]:
-        for passage in store.iterate():
-            if passage.document not in without:
-                yield len(kept), passage.title, passage.text
-                kept.append(passage.number)
-                owner.append(numbers.setdefault(passage.document, len(numbers)))
+    def rows() -> Iterator[tuple[int, str]]:
+        for number, document, terms in store.terms():
+            if document not in without:
+                yield len(kept), terms
+                kept.append(number)
+                owner.append(numbers.setdefault(document, len(numbers)))
         for place, (document, title, text) in enumerate(replaced):
-            yield len(kept) + place, title, text
+            yield len(kept) + place, passage_terms(title, text)
             owner.append(numbers.setdefault(document, len(numbers)))
 
     def read(chosen: Sequence[int]) -> list[tuple[str, str]]:
@@ -128,7 +128,7 @@ def judge(
         return [next(texts) if number < len(kept) else replaced[number - len(kept)][1:] for number in chosen]
 
     with tempfile.TemporaryDirectory() as folder:
-        lexical = LexicalIndex.build(Path(folder) / "lexical", rows(), title_weight=title_weight)
+        lexical = LexicalIndex.build_from_terms(Path(folder) / "lexical", rows())
         fresh = encoder.encode_passages([(title, text) for _, title, text in replaced])
         dense = VectorIndex.build(np.concatenate([vectors[kept], fresh]))
         documents = np.asarray(owner, dtype=np.int64)

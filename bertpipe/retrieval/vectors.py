@@ -84,6 +84,15 @@ class VectorIndex:
         """The same index, looked through with another effort."""
         return VectorIndex(self._vectors, self._codes, effort)
 
+    def with_vectors(self, vectors: np.ndarray) -> VectorIndex:
+        """An index of other vectors of the same encoder: what was trained stays, and so does the effort.
+
+        Args:
+            vectors: As for `build`.
+        """
+        trained = self._codes.emptied() if self._codes is not None else None
+        return VectorIndex.build(vectors, trained=trained).with_effort(self.effort)
+
     def save(self, path: Path) -> None:
         """Writes the index.
 
@@ -142,6 +151,11 @@ class VectorIndex:
     def width(self) -> int:
         """D."""
         return self._vectors.shape[1]
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """The vectors themselves, float32 (N, D), not copied; row n is passage number n."""
+        return self._vectors
 
     @property
     def structure(self) -> str:

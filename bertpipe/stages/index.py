@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -15,6 +16,13 @@ from bertpipe.stages.corpus import DOCUMENTS
 from bertpipe.stages.embed import PASSAGES, VECTORS
 from bertpipe.stages.finetune import ENCODER
 from bertpipe.text.document import read_documents
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bertpipe.retrieval.held_out import HeldOutQuery
+    from bertpipe.retrieval.passage_store import PassageStore
+    from bertpipe.retrieval.vectors import VectorIndex
 
 
 class IndexConfig(BaseModel, extra="forbid"):
@@ -29,7 +37,6 @@ class IndexConfig(BaseModel, extra="forbid"):
     rerank_queries: int = Field(
         200, ge=0, description="Held-out queries to measure a reranker with, at most; reading takes long."
     )
-    title_weight: int = Field(3, ge=0, le=20, description="How often the words of a title count, beside the text's.")
     queries: int = Field(2000, ge=0, description="Held-out queries to measure with, at most; 0 measures nothing.")
     structure: str = Field(
         "auto",
@@ -50,35 +57,22 @@ def index(run: StageRun) -> dict[str, Any]:
     """Writes an index that holds all a search needs, and its report."""
     import numpy as np
 
-    from bertpipe.retrieval.encoder import Encoder, encoder_digest
-    from bertpipe.retrieval.held_out import held_out_queries
-    from bertpipe.retrieval.index import READER, REPORT, RERANKER, IndexSettings, build_index
+    from bertpipe.retrieval.encoder import encoder_digest
+    from bertpipe.retrieval.index import READER, RERANKER, IndexSettings, build_index, save_report
+    from bertpipe.retrieval.measured_documents import document_keys
+    from bertpipe.retrieval.passage_store import PassageStore
     from bertpipe.retrieval.reader import reader_digest
-    from bertpipe.retrieval.report import judge, make_report
-    from bertpipe.retrieval.rerank_report import make_rerank_report, read_candidates
-    from bertpipe.retrieval.reranker import open_reranker, reranker_digest
-    from bertpipe.retrieval.tuning import MOST_QUERIES, build_tuned
+    from bertpipe.retrieval.reranker import reranker_digest
 
     embedded, encoder_folder = run.inputs["embed"], run.inputs["finetune"] / ENCODER
     reader = run.inputs["reader"] / READER if "reader" in run.inputs else None
     reranker = run.inputs["reranker"] / RERANKER if "reranker" in run.inputs else None
     vectors = np.load(embedded / VECTORS, mmap_mode="r", allow_pickle=False)
-    queries = sorted(
-        held_out_queries(read_documents(run.inputs["corpus"] / DOCUMENTS)),
-        # Any even choice does; this one does not change when documents come or go.
-        key=lambda query: query.order,
-    )[: run.config.queries]
-    encoder = Encoder(encoder_folder)
-    run.progress.start("arranging vectors", unit="passages")
-    dense = build_tuned(
-        vectors,
-        lambda: encoder.encode_queries([query.text for query in queries[:MOST_QUERIES]]),
-        structure=run.config.structure,
-        memory_mb=run.config.memory_mb,
-        target=run.config.recall,
-        seed=run.config.seed,
-    )
-    run.progress.finish()
+    with PassageStore.open(embedded / PASSAGES) as store:
+        present = document_keys(store)
+        earlier = _earlier_report(run, store, present)
+    queries = [] if earlier else _queries(run)
+    dense, structure = _arranged(run, vectors, queries, earlier[0]["structure"] if earlier else None)
     run.progress.start("indexing passages", total=len(vectors), unit="passages")
     store = build_index(
         run.out,
@@ -87,34 +81,16 @@ def index(run: StageRun) -> dict[str, Any]:
         encoder=encoder_folder,
         advance=run.progress.advance,
         reader=reader,
-        dense=dense.index,
         reranker=reranker,
-        title_weight=run.config.title_weight,
+        dense=dense,
     )
     run.progress.finish()
-    overlap = Manifest.read(embedded).config["overlap"]
-    run.progress.start("measuring on held-out queries", total=len(queries), unit="queries")
-    judged = judge(
-        queries,
-        store,
-        vectors,
-        encoder,
-        overlap=overlap,
-        advance=run.progress.advance,
-        title_weight=run.config.title_weight,
-    )
-    run.progress.finish()
-    report = make_report(judged, run.config.seed) | {"structure": dense.report}
+    if earlier:
+        report, measured = earlier
+    else:
+        report, measured = _measure(run, queries, store, vectors, reranker) | {"structure": structure}, present
+    save_report(run.out, report, measured, present)
     mode = report["mode"] if run.config.mode == "auto" else run.config.mode
-    reranking: dict[str, Any] = {}
-    if reranker is not None:
-        few = judged[: run.config.rerank_queries]
-        run.progress.start("reranking held-out queries", total=len(few), unit="queries")
-        read = read_candidates(few, open_reranker(reranker), mode, report, run.progress.advance)
-        run.progress.finish()
-        reranking = make_rerank_report(read, run.config.seed)
-        report["reranking"] = reranking
-    (run.out / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     settings = IndexSettings(
         encoder_digest(encoder_folder),
         len(vectors),
@@ -122,22 +98,123 @@ def index(run: StageRun) -> dict[str, Any]:
         report["weight"],
         reader=reader_digest(reader) if reader else "",
     )
+    reranking = report.get("reranking", {})
     if reranker is not None:
         default = reranking["helps"] if run.config.rerank == "auto" else run.config.rerank == "on"
         settings = replace(
             settings, reranker=reranker_digest(reranker), rerank=default, rerank_weight=reranking["weight"]
         )
     settings.save(run.out)
-    metrics: dict[str, Any] = {"passages": len(vectors), "queries": len(queries), "mode": mode}
+    metrics: dict[str, Any] = {"passages": len(vectors), "queries": report["queries"], "mode": mode}
     for name, figures in report.get("modes", {}).items():
         metrics[f"{name}_ndcg@10"] = figures["ndcg@10"]["mean"]
     if reranking.get("measured"):
         metrics["reranked"] = settings.rerank
         metrics["reranked_ndcg@10"] = reranking["modes"]["reranked"]["ndcg@10"]["mean"]
-    metrics["structure"] = dense.index.structure
-    if dense.recall is not None:
-        metrics["structure_recall@10"] = round(dense.recall.mean, 4)
+    metrics["structure"] = dense.structure
+    if "recall@10" in report["structure"]:
+        metrics["structure_recall@10"] = report["structure"]["recall@10"]["mean"]
     return metrics
+
+
+def _queries(run: StageRun) -> list[HeldOutQuery]:
+    """The held-out queries to measure with."""
+    from bertpipe.retrieval.held_out import held_out_queries
+
+    return sorted(
+        held_out_queries(read_documents(run.inputs["corpus"] / DOCUMENTS)),
+        # Any even choice does; this one does not change when documents come or go.
+        key=lambda query: query.order,
+    )[: run.config.queries]
+
+
+def _arranged(
+    run: StageRun, vectors: np.ndarray, queries: Sequence[HeldOutQuery], earlier: dict[str, Any] | None
+) -> tuple[VectorIndex, dict[str, Any]]:
+    """The vectors' index and what the report says of it; as in the index before where its report still holds."""
+    from bertpipe.retrieval.encoder import Encoder
+    from bertpipe.retrieval.index import VECTORS as VECTORS_FOLDER
+    from bertpipe.retrieval.tuning import MOST_QUERIES, build_tuned
+    from bertpipe.retrieval.vectors import VectorIndex
+
+    run.progress.start("arranging vectors", unit="passages")
+    if earlier is not None and run.previous is not None:
+        found, report = VectorIndex.open(run.previous / VECTORS_FOLDER).with_vectors(vectors), earlier
+    else:
+        encoder = Encoder(run.inputs["finetune"] / ENCODER)
+        tuned = build_tuned(
+            vectors,
+            lambda: encoder.encode_queries([query.text for query in queries[:MOST_QUERIES]]),
+            structure=run.config.structure,
+            memory_mb=run.config.memory_mb,
+            target=run.config.recall,
+            seed=run.config.seed,
+        )
+        found, report = tuned.index, tuned.report
+    run.progress.finish()
+    return found, report
+
+
+def _measure(
+    run: StageRun, queries: Sequence[HeldOutQuery], store: PassageStore, vectors: np.ndarray, reranker: Path | None
+) -> dict[str, Any]:
+    """Measures on held-out queries how well the index finds, and whether a reranker helps."""
+    from bertpipe.retrieval.encoder import Encoder
+    from bertpipe.retrieval.report import judge, make_report
+    from bertpipe.retrieval.rerank_report import make_rerank_report, read_candidates
+    from bertpipe.retrieval.reranker import open_reranker
+
+    overlap = Manifest.read(run.inputs["embed"]).config["overlap"]
+    run.progress.start("measuring on held-out queries", total=len(queries), unit="queries")
+    encoder = Encoder(run.inputs["finetune"] / ENCODER)
+    judged = judge(queries, store, vectors, encoder, overlap=overlap, advance=run.progress.advance)
+    run.progress.finish()
+    report = make_report(judged, run.config.seed)
+    if reranker is not None:
+        mode = report["mode"] if run.config.mode == "auto" else run.config.mode
+        few = judged[: run.config.rerank_queries]
+        run.progress.start("reranking held-out queries", total=len(few), unit="queries")
+        read = read_candidates(few, open_reranker(reranker), mode, report, run.progress.advance)
+        run.progress.finish()
+        report["reranking"] = make_rerank_report(read, run.config.seed)
+    return report
+
+
+def _earlier_report(
+    run: StageRun, store: PassageStore, present: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray] | None:
+    """The report of the index before, and the documents that it was measured on, where it still holds.
+
+    It does where passages are cut and encoded in the same way, it was asked for in the same way, and few documents
+    changed since.
+    """
+    import numpy as np
+
+    from bertpipe.retrieval.index import MEASURED, REPORT
+    from bertpipe.retrieval.measured_documents import documents_since
+    from bertpipe.retrieval.passage_store import PassageStore
+    from bertpipe.retrieval.report import STALE_SHARE
+
+    # What a report says of a reranker was measured in the mode of that time.
+    other = {"rerank"} if "reranker" in run.inputs else {"rerank", "mode"}
+    asked = run.config.model_dump(mode="json", exclude=other)
+    if (
+        run.previous is None
+        or not (run.previous / MEASURED).is_file()  # of an older bertpipe
+        or run.previous_inputs.get("reranker") != run.input_digests.get("reranker")
+        or any(run.previous_config.get(key) != value for key, value in asked.items())
+    ):
+        return None
+    with PassageStore.open(run.previous / PASSAGES) as before:
+        if before.facts != store.facts:
+            return None
+    measured = np.load(run.previous / MEASURED, allow_pickle=False)
+    report = json.loads((run.previous / REPORT).read_text(encoding="utf-8"))
+    changed = sum(documents_since(measured, present).values())
+    if changed > STALE_SHARE * len(measured):
+        run.progress.note(f"measured again: {changed:,} of {len(measured):,} documents changed since the last time")
+        return None
+    return report, measured
 
 
 INDEX = Stage(

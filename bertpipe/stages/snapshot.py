@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from bertpipe.pipeline.stage import Input, Stage, StageRun
 from bertpipe.stages.corpus import DOCUMENTS
-from bertpipe.text.document import read_documents
+from bertpipe.text.document import document_lines, parse_document, record_digest
 
 
 class SnapshotConfig(BaseModel, extra="forbid"):
@@ -20,14 +20,23 @@ class SnapshotConfig(BaseModel, extra="forbid"):
 def take_snapshot(run: StageRun) -> dict[str, Any]:
     """Copies ``documents.jsonl``."""
     shutil.copyfile(run.inputs["corpus"] / DOCUMENTS, run.out / DOCUMENTS)
-    return {"documents": sum(1 for _ in read_documents(run.out / DOCUMENTS))}
+    return {"documents": sum(1 for _ in document_lines(run.out / DOCUMENTS))}
 
 
 def corpus_drift(snapshot: Path, corpus: Path) -> dict[str, Any]:
     """How far the corpus has moved from a snapshot: counts of new, changed and removed documents."""
-    taken, present = (
-        {document.id: document.digest for document in read_documents(folder / DOCUMENTS)}
+    records = [
+        {record_digest(line): (line, place) for place, line in document_lines(folder / DOCUMENTS)}
         for folder in (snapshot, corpus)
+    ]
+    # Most documents are as they were. Only the others are looked into.
+    same = records[0].keys() & records[1].keys()
+    taken, present = (
+        {
+            document.id: document.digest
+            for document in (parse_document(*found) for digest, found in one.items() if digest not in same)
+        }
+        for one in records
     )
     common = taken.keys() & present.keys()
     counts = {

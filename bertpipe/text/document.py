@@ -11,6 +11,7 @@ from pathlib import Path
 from bertpipe.errors import ArtefactError, InputError
 
 Scalar = str | int | float | bool | None
+_AGAIN = "Make it again with --force corpus."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +62,38 @@ def write_documents(path: Path, documents: Iterable[Document]) -> int:
     count = 0
     with path.open("wb") as file:
         for document in documents:
-            record: dict[str, object] = {
-                "id": document.id,
-                "metadata": document.metadata,
-                "text": document.text,
-                "title": document.title,
-            }
-            if document.group:
-                record["group"] = document.group
-            try:
-                file.write(_canonical(record).encode("utf-8") + b"\n")
-            except ValueError as error:
-                raise InputError(
-                    f"document {document.id!a} cannot be stored",
-                    why=str(error),
-                    hint="Remove the characters or numbers that UTF-8 and JSON do not have.",
-                ) from error
+            file.write(document_record(document) + b"\n")
             count += 1
     return count
+
+
+def document_record(document: Document) -> bytes:
+    """A document as a line of canonical JSON: UTF-8, sorted keys, no spaces, without the line feed.
+
+    Raises:
+        InputError: It cannot be stored as UTF-8 JSON (a lone surrogate, a NaN).
+    """
+    record: dict[str, object] = {
+        "id": document.id,
+        "metadata": document.metadata,
+        "text": document.text,
+        "title": document.title,
+    }
+    if document.group:
+        record["group"] = document.group
+    try:
+        return _canonical(record).encode("utf-8")
+    except ValueError as error:
+        raise InputError(
+            f"document {document.id!a} cannot be stored",
+            why=str(error),
+            hint="Remove the characters or numbers that UTF-8 and JSON do not have.",
+        ) from error
+
+
+def record_digest(record: bytes) -> bytes:
+    """Sha256 of a document's record: whether anything about it has changed."""
+    return hashlib.sha256(record).digest()
 
 
 def read_documents(path: Path) -> Iterator[Document]:
@@ -93,21 +108,40 @@ def read_documents(path: Path) -> Iterator[Document]:
     Raises:
         ArtefactError: The file is missing, or a line of it is not a document.
     """
-    hint = "Make it again with --force corpus."
+    for place, line in document_lines(path):
+        yield parse_document(line, place)
+
+
+def document_lines(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The records in a file of `write_documents`, unread, each with its place in words.
+
+    Raises:
+        ArtefactError: The file is missing.
+    """
     try:
         file = path.open("rb")
     except OSError as error:
-        raise ArtefactError(f"{path} cannot be read", why=error.strerror or str(error), hint=hint) from error
+        raise ArtefactError(f"{path} cannot be read", why=error.strerror or str(error), hint=_AGAIN) from error
     with file:
         for number, line in enumerate(file, start=1):
-            try:
-                record = json.loads(line)
-                document = Document(
-                    record["id"], record["title"], record["text"], record["metadata"], record.get("group", "")
-                )
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
-                raise ArtefactError(f"{path}:{number} is not a document", why=f"damaged: {error}", hint=hint) from error
-            yield document
+            yield f"{path}:{number}", line.removesuffix(b"\n")
+
+
+def parse_document(record: bytes, place: str) -> Document:
+    """The document in a record.
+
+    Args:
+        record: As `document_record` made it.
+        place: Where it stands, for the error.
+
+    Raises:
+        ArtefactError: It is not a document.
+    """
+    try:
+        values = json.loads(record)
+        return Document(values["id"], values["title"], values["text"], values["metadata"], values.get("group", ""))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ArtefactError(f"{place} is not a document", why=f"damaged: {error}", hint=_AGAIN) from error
 
 
 def is_held_out(name: str, share: float = 0.1) -> bool:

@@ -39,7 +39,7 @@ def ask(tmp_path, monkeypatch, capsys):
     def call(*arguments, answers=ONE, reader=True, cut=False):
         call.asked = []
 
-        def fake(index, question, k):
+        def fake(index, question, k, where):
             call.asked.append((question, k))
             return Answers(question, list(answers), reader, k, 12.3, cut)
 

@@ -28,7 +28,7 @@ def passages():
     number = 0
     for title, texts in TEXTS.items():
         for place, text in enumerate(texts):
-            yield Passage(number, f"{title}.md#{place}", f"{title}.md", title, text, 0, len(text), {"place": place})
+            yield Passage(number, f"{title}.md#{place}", f"{title}.md", title, text, 0, len(text), {"about": title})
             number += 1
 
 

@@ -15,6 +15,7 @@ from bertpipe.errors import ArtefactError, StorageError
 from bertpipe.retrieval import lexical
 from bertpipe.retrieval.analysis import analyse
 from bertpipe.retrieval.lexical import LexicalIndex
+from bertpipe.retrieval.terms import passage_terms
 
 K1, B = 1.2, 0.75
 
@@ -182,8 +183,47 @@ def test_equal_scores_come_by_number_across_segments(tmp_path):
         assert index.search("words", k)[0].tolist() == [*range(20), *range(30, 40), *range(50, 70), *range(90, 100)][:k]
 
 
+def in_segments(folder, texts, count):
+    """An index whose passages were added in several goes, the last ones first."""
+    size = -(-len(texts) // count)
+    rows = [(number, passage_terms("", text)) for number, text in enumerate(texts)]
+    LexicalIndex.build_from_terms(folder, rows[(count - 1) * size :])
+    for part in reversed(range(count - 1)):
+        writer = tantivy.Index.open(str(folder)).writer(heap_size=15_000_000, num_threads=1)
+        for number, terms in rows[part * size : (part + 1) * size]:
+            document = tantivy.Document()
+            document.add_text("terms", terms)
+            document.add_unsigned("number", number)
+            writer.add_document(document)
+        writer.commit()
+        writer.wait_merging_threads()
+    return LexicalIndex.open(folder)
+
+
 def contents(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("segments", [1, 3])
+@pytest.mark.parametrize("share", [0.0, 0.005, 0.02, 0.2, 0.9, 1.0])
+def test_only_allowed_passages_are_found_and_as_many_as_there_are(tmp_path, segments, share):
+    """Few allowed and many, rare words and common ones, and a multitude of equal scores."""
+    rng = np.random.default_rng(3)
+    texts = [" ".join(rng.choice(["apple", "banana", "cherry"], rng.integers(1, 6))) for _ in range(2000)]
+    texts[1234] = "a zebra and an apple"
+    built = LexicalIndex.build(tmp_path / "whole", ((number, "", text) for number, text in enumerate(texts)))
+    index = built if segments == 1 else in_segments(tmp_path / "parts", texts, segments)
+    assert index._searcher.num_segments == segments
+    among = rng.random(2000) < share
+    everything = np.arange(2000)
+    for query in ("apple", "zebra apple", "cherry banana apple", "zebra", "nothing"):
+        scores = built.scores(query, everything)
+        for k in (1, 7, 300, 5000):
+            numbers, found = index.search(query, k, among)
+            order = np.lexsort((everything, -scores))
+            expected = order[among[order] & (scores[order] > 0)][:k]
+            assert numbers.tolist() == expected.tolist()
+            np.testing.assert_array_equal(found, scores[expected])
 
 
 def test_the_same_passages_give_the_same_bytes(tmp_path):

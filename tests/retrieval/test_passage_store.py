@@ -1,4 +1,5 @@
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from bertpipe.errors import ArtefactError, InputError, StorageError
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.passage_store import PassageStore
+from bertpipe.retrieval.terms import passage_terms
 
 
 def passages(count, first=0):
@@ -19,7 +21,7 @@ def passages(count, first=0):
             f"text {number % 7} — é\n第二行" + "x" * 50,
             place * 10,
             place * 10 + 60,
-            {"日期": "2026-01-01", "n": number, "share": 0.5, "flag": True, "none": None},
+            {"日期": "2026-01-01", "n": document, "share": 0.5, "flag": True, "none": None},
         )
 
 
@@ -54,12 +56,51 @@ def test_passages_of_a_document(path):
     assert store.of_document("nowhere") == []
 
 
-def test_a_digest_names_its_first_passage(path):
+def test_rows_in_another_store(path, tmp_path):
+    """Seven texts repeat; of several passages with one text the first is taken."""
     everything = list(passages(2500))
-    numbers = PassageStore.open(path).numbers_by_digest()
-    assert len(numbers) == 7
-    for digest, number in numbers.items():
-        assert number == min(passage.number for passage in everything if passage.digest == digest)
+    other = [Passage(0, "x#0", "x", everything[5].title, everything[5].text, 3, 4), *renumbered(everything[8:9], 1)]
+    other.append(Passage(2, "y#0", "y", "", everything[5].text, 0, 1))
+    with PassageStore.create(tmp_path / "other") as store:
+        store.add_many(other)
+    assert PassageStore.open(tmp_path / "other").rows_in(PassageStore.open(path)).tolist() == [5, 1, -1]
+    back = PassageStore.open(path).rows_in(PassageStore.open(tmp_path / "other"))
+    assert back.tolist() == [{5: 0, 1: 1}.get(number % 7, -1) for number in range(2500)]
+
+
+def renumbered(some, first):
+    return [replace(passage, number=number) for number, passage in enumerate(some, start=first)]
+
+
+def test_taking_over_gives_the_bytes_of_storing_anew(tmp_path):
+    """Blocks, runs of documents and single ones, from other numbers than before."""
+    everything = list(passages(3000))
+    documents = [everything[start : start + 3] for start in range(0, 3000, 3)]
+    with PassageStore.create(tmp_path / "earlier") as store:
+        for own in documents:
+            store.add_many(own, own[0].document.encode())
+    earlier = PassageStore.open(tmp_path / "earlier")
+    assert earlier.documents()[7] == ("文档7", "文档7".encode())
+    plan = [range(40, 800), documents[2], range(1), documents[990], range(3, 4), range(900, 980)]
+    for name in ("taken", "anew"):
+        with PassageStore.create(tmp_path / name) as store:
+            for part in plan:
+                if isinstance(part, range) and name == "taken":
+                    store.take_over(earlier, part)
+                    continue
+                for own in [documents[number] for number in part] if isinstance(part, range) else [part]:
+                    store.add_many(renumbered(own, len(store)), own[0].document.encode())
+    assert (tmp_path / "taken").read_bytes() == (tmp_path / "anew").read_bytes()
+    taken = PassageStore.open(tmp_path / "taken")
+    assert taken.document_count == 760 + 1 + 1 + 1 + 1 + 80
+    assert len(taken) == 3 * taken.document_count
+    assert [terms for _, _, terms in taken.terms()] == [passage_terms(p.title, p.text) for p in taken.iterate()]
+
+
+def test_facts(tmp_path):
+    with PassageStore.create(tmp_path / "store") as store:
+        store.note("cut", "so")
+    assert PassageStore.open(tmp_path / "store").facts == {"cut": "so"}
 
 
 def test_the_same_passages_give_the_same_bytes(path, tmp_path):
@@ -113,16 +154,16 @@ def test_writing_that_is_not_finished_leaves_no_store(tmp_path):
         PassageStore.open(tmp_path / "store")
 
 
-def test_refuses_numbers_out_of_turn_and_ids_that_repeat(tmp_path):
+def test_refuses_numbers_out_of_turn_and_documents_that_repeat(tmp_path):
     first, second = passages(2)
     with (
         pytest.raises(ValueError, match="passage 1 stands where number 0 should"),
         PassageStore.create(tmp_path / "a") as store,
     ):
         store.add_many([second])
-    twin = Passage(1, first.passage_id, "b", "", "", 0, 0)
-    with pytest.raises(ValueError, match="passage_id"), PassageStore.create(tmp_path / "b") as store:
-        store.add_many([first, twin])
+    other = Passage(1, "b#0", "b", "", "", 0, 0)
+    with pytest.raises(ValueError, match="stands twice"), PassageStore.create(tmp_path / "b") as store:
+        store.add_many([first, other, replace(first, number=2)])
 
 
 def test_a_lone_surrogate_is_an_input_error(tmp_path):

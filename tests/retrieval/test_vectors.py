@@ -29,6 +29,18 @@ def test_finds_what_brute_force_finds(passages, width, k, seed):
     np.testing.assert_allclose(scores, expected[numbers], atol=1e-6)
 
 
+@given(passages=st.integers(1, 60), share=st.floats(0, 1), k=st.integers(1, 80), seed=st.integers(0, 99))
+def test_only_allowed_passages_are_found_and_as_many_as_there_are(passages, share, k, seed):
+    vectors, query = unit((passages, 5), seed), unit(5, seed + 100)
+    among = np.random.default_rng(seed).random(passages) < share
+    numbers, scores = VectorIndex.build(vectors).search(query, k, among)
+    expected = np.sort((vectors @ query)[among])[::-1][:k]
+    assert among[numbers].all()
+    assert len(set(numbers.tolist())) == len(numbers)
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+    np.testing.assert_allclose(scores, vectors[numbers] @ query, atol=1e-6)
+
+
 def test_given_passages_get_their_true_scores():
     vectors, query = unit((50, 8)), unit(8, 1)
     index = VectorIndex.build(vectors)
