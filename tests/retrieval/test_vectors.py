@@ -172,7 +172,7 @@ def test_codes_whose_bytes_were_changed_are_an_error_or_found_exactly_scored(tmp
     assert refused
 
 
-STRUCTURES = ["Flat", "IVF16,PQ8x4fs", "IVF16,RaBitQfs", "IVF16,SQ8", "HNSW16,SQ8", "SQ8", "PQ8x4fs", "PCA8,IVF16,SQ8"]
+STRUCTURES = ["Flat", "IVF16,PQ8x4fs", "IVF16,RaBitQfs", "IVF16,SQ8", "HNSW16,SQ8", "SQ8", "PQ8x4fs", "PCA14,IVF16,SQ8"]
 
 
 @pytest.fixture(scope="module")
