@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -85,8 +86,9 @@ class Codes:
         # FAISS cannot empty what is mapped from a file, nor a copy of it.
         index = faiss.read_index(str(self._mapped)) if self._mapped else faiss.clone_index(self._index)
         index.reset()
-        if isinstance(unwrapped(index), faiss.IndexIVF):
-            ask_for_few(unwrapped(index))
+        inner = unwrapped(index)
+        if isinstance(inner, faiss.IndexIVF):
+            ask_for_few(inner)
         return Codes(self.structure, index)
 
     def save(self, path: Path) -> None:
@@ -143,7 +145,7 @@ class Codes:
             return effort * len(self) / self.clusters * self.code_bytes
         if isinstance(self._inner, faiss.IndexHNSW):
             # Every passage kept in sight has its neighbours looked at, each somewhere else in memory.
-            return float(effort * self._inner.hnsw.nb_neighbors(0) * (self.code_bytes + 64))
+            return float(effort * _neighbours(self._inner) * (self.code_bytes + 64))
         return float(len(self) * self.code_bytes)
 
     def propose(self, queries: np.ndarray, count: int, effort: int, among: np.ndarray | None = None) -> np.ndarray:
@@ -173,19 +175,25 @@ class Codes:
             raise NotImplementedError(f"{self.structure} cannot filter: {faiss_reason(error)}") from error
         return numbers
 
-    def _parameters(self, count: int, effort: int, selector: faiss.IDSelector | None) -> faiss.SearchParameters | None:
-        chosen = {} if selector is None else {"sel": selector}
+    def _parameters(self, count: int, effort: int, selector: faiss.IDSelector | None) -> Any:
+        chosen: dict[str, Any] = {} if selector is None else {"sel": selector}
+        kind = "SearchParameters"
         if isinstance(self._inner, faiss.IndexIVF):
-            parameters = faiss.SearchParametersIVF(nprobe=min(effort, self.clusters), **chosen)
+            kind, chosen["nprobe"] = "SearchParametersIVF", min(effort, self.clusters)
         elif isinstance(self._inner, faiss.IndexHNSW):
-            parameters = faiss.SearchParametersHNSW(efSearch=max(effort, count), **chosen)
-        elif selector is None:
+            kind, chosen["efSearch"] = "SearchParametersHNSW", max(effort, count)
+        if not chosen:
             return None
-        else:
-            parameters = faiss.SearchParameters(**chosen)
+        # FAISS's own type stubs know only some of these, and not what they take.
+        parameters = getattr(faiss, kind)(**chosen)
         if isinstance(faiss.downcast_index(self._index), faiss.IndexPreTransform):
-            return faiss.SearchParametersPreTransform(index_params=parameters)
+            transformed: Any = faiss.SearchParametersPreTransform
+            return transformed(index_params=parameters)
         return parameters
+
+
+def _neighbours(graph: Any) -> int:
+    return int(graph.hnsw.nb_neighbors(0))
 
 
 @contextmanager

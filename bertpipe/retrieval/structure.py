@@ -3,8 +3,8 @@
 Vectors lie on disk in full, so a structure only has to *propose* passages: their scores are then computed from the full
 vectors. What a proposal costs is the memory that it runs through, hence short codes: 4-bit product quantization in
 registers (Jégou et al. 2011; André et al. 2015) or one bit a dimension (RaBitQ, Gao and Long 2024), behind an inverted
-file of clusters. Graphs (HNSW) answer as fast, but take minutes where this takes seconds, and every ``bertpipe index``
-builds anew; they are there for ``index.structure`` to name. Figures are in ``benchmarks/RESULTS.md``.
+file of clusters. Graphs (HNSW) find as fast, but take longer to build, which every ``bertpipe index`` does anew, and several
+times the memory; they are there for ``index.structure`` to name. Figures are in ``benchmarks/RESULTS.md``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bertpipe.errors import ConfigError
 FLAT = "Flat"
 """Every vector is compared: exact."""
 
-# As many numbers as a core reads in about three milliseconds: 26,000 vectors of width 384.
+# As many numbers as a core reads in about two milliseconds: 26,000 vectors of width 384.
 _FLAT_NUMBERS = 10_000_000
 REFINED = ",RFlat"
 """What may stand at the end of a factory string and changes nothing: full vectors score whatever is proposed."""

@@ -109,7 +109,7 @@ def build_tuned(
         ConfigError: The structure does not fit the vectors.
         ValueError: A value is not finite.
     """
-    names = choose_structures(*vectors.shape, memory_mb) if structure == "auto" else [structure]
+    names = choose_structures(len(vectors), vectors.shape[1], memory_mb) if structure == "auto" else [structure]
     sample: _Sample | None = None
     tried: list[dict[str, Any]] = []
     for name in names:
