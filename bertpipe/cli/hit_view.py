@@ -72,13 +72,12 @@ class HitView:
         """Title, snippet, and a line that says where it is from and how it scored; perhaps why."""
         from rich.text import Text
 
-        from bertpipe.retrieval.analysis import analyse
         from bertpipe.retrieval.snippet import snippet
 
         columns = max(20, console.width - INDENT)
         passage = hit.passage
         # A word of the query may stand in the title alone.
-        title = snippet(passage.title or passage.document, analyse(result.query), columns)
+        title = snippet(passage.title or passage.document, result.terms, columns)
         body = result.snippet(hit, max(20, SNIPPET_LINES * columns - 8))
         scores = "  ".join(f"{name} {value:.2f}" for name, value in hit.scores.items())
         source = ""

@@ -24,10 +24,10 @@ MOST_HITS = 10_000
 HELP = """\
 Type a query. Lines that begin with a colon are commands:
   :k 5              show 5 hits
-  :mode dense       search by bm25, dense or hybrid; :mode auto as the index does
-  :explain on       show which words made the score; :explain off
+  :mode dense       search by bm25, dense or hybrid; :mode auto: as usual
+  :explain on       show which words made the score; :explain off ends that
   :help             show this
-  :quit             leave; so does Ctrl-D. Ctrl-C forgets the line, or stops a search
+  :quit             leave, as Ctrl-D; Ctrl-C forgets the line or stops a search
 The arrow keys bring back earlier lines. They are kept in memory only.
 To search for a text that begins with a colon, put a space before it."""
 

@@ -153,6 +153,7 @@ class JudgingSession:
 
         from bertpipe.cli.hit_view import marked
         from bertpipe.retrieval.analysis import analyse
+        from bertpipe.retrieval.lexical import LONGEST_QUERY
         from bertpipe.retrieval.snippet import snippet
 
         console = Console(highlight=False, soft_wrap=False)
@@ -164,7 +165,7 @@ class JudgingSession:
         console.print(Text(f"-- {where} {'-' * console.width}"[: console.width - 1], style="dim"), no_wrap=True)
         console.print(Text(plain(query.text)[:1000], style="bold"))
         console.print()
-        terms = analyse(query.text)
+        terms = analyse(query.text[:LONGEST_QUERY])
         body = snippet(passage.text, terms, LINES * columns - 8)
         lines = list(marked(body, "").divide(line_ends(body.text, columns)))
         if passage.title:

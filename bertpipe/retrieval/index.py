@@ -21,6 +21,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -36,7 +37,7 @@ from bertpipe.retrieval.candidates import DEPTH, find_candidates
 from bertpipe.retrieval.cutting import Entry, PassageCutter, vectors_of, write_passages
 from bertpipe.retrieval.encoder import Encoder, encoder_digest, encoder_files
 from bertpipe.retrieval.fusion import DEFAULT_WEIGHT, fused_parts
-from bertpipe.retrieval.lexical import LexicalIndex
+from bertpipe.retrieval.lexical import LONGEST_QUERY, MOST_TERMS, LexicalIndex
 from bertpipe.retrieval.measured_documents import document_keys, documents_since
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.passage_store import PassageStore
@@ -166,6 +167,11 @@ class SearchResult:
         reranked = {"reranked": self.reranked} if self.reranked else {}
         return {"query": self.query, "mode": self.mode, **reranked, "took_ms": round(self.took_ms, 2), "hits": hits}
 
+    @cached_property
+    def terms(self) -> list[str]:
+        """The terms of the query that hits are searched by, for marking them."""
+        return list(dict.fromkeys(analyse(self.query[:LONGEST_QUERY])))[:MOST_TERMS]
+
     def snippet(self, hit: Hit, columns: int) -> Snippet:
         """The part of a hit's text that shows most of the query's words.
 
@@ -173,7 +179,7 @@ class SearchResult:
             hit: One of the hits.
             columns: Columns of a terminal that it may take.
         """
-        return snippet(hit.passage.text, analyse(self.query), columns)
+        return snippet(hit.passage.text, self.terms, columns)
 
 
 class Index:

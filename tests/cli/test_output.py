@@ -1,8 +1,9 @@
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bertpipe.cli.output import ago, counted, duration, figures, number, plain, size, tail_of
+from bertpipe.cli.output import ago, counted, duration, figures, number, plain, print_json, size, tail_of
 
 
 @pytest.mark.parametrize(
@@ -95,3 +96,13 @@ def test_plain():
 )
 def test_tail_of(columns, shown):
     assert tail_of("笔记/a.md", columns) == shown
+
+
+def test_json_holds_nothing_that_a_terminal_would_obey(capsys):
+    text = "a\x1b[2J\x7f\x9b31m\u202eb\ud800\u2028 怎样"
+    for one_line in (True, False):
+        print_json({"text": text}, one_line=one_line)
+        written = capsys.readouterr().out
+        assert json.loads(written) == {"text": text}
+        assert not set(written) & set("\x1b\x7f\x9b\u202e\ud800\u2028")
+        assert "怎样" in written

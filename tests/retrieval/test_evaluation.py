@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -92,3 +93,19 @@ def test_many_queries_find_what_each_finds_alone(index, mode):
         assert found.query == text
         assert [hit.passage.number for hit in found.hits] == [hit.passage.number for hit in alone.hits]
         assert [hit.score for hit in found.hits] == pytest.approx([hit.score for hit in alone.hits], rel=1e-4)
+
+
+def test_every_field_is_documented(report):
+    text = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+
+    def names(value):
+        if isinstance(value, dict):
+            yield from value
+            for one in value.values():
+                yield from names(one)
+        elif isinstance(value, list):
+            for one in value:
+                yield from names(one)
+
+    for name in {"index", "data", *names(report)}:
+        assert f"`{name}`" in text, f"docs/evaluation.md does not explain {name}"

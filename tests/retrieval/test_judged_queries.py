@@ -79,9 +79,14 @@ def test_paragraphs_are_found_by_their_text():
         passage(4, "c", "Something else"),
         passage(5, "d", "something  ｅlse"),
     ]
-    asked = [question("1", whole), question("2", "something else"), question("3", "The last one"), question("4", "no")]
+    asked = [
+        question("1", whole),
+        question("2", "something else"),
+        question("3", "The last one"),
+        question("4", "nowhere at all"),
+    ]
     found = judged_by_contexts([*asked, question("5", whole, impossible=True)], passages)
     assert found.qrels == {"1": {"a": 1}, "2": {"c": 1, "d": 1}, "3": {"a": 1, "b": 1}}
     assert found.left_out == {"paragraph not in the index": 1, "no answer": 1}
     with pytest.raises(InputError, match="none of the 1 questions' paragraphs is in the index"):
-        judged_by_contexts([question("4", "no")], passages)
+        judged_by_contexts([question("4", "nowhere at all")], passages)

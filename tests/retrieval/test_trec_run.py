@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ def test_lines():
 def test_scores_fall_strictly_even_as_trec_eval_keeps_them():
     scores = [1.0, 1.0, 1.0 - 1e-12, 0.5, 0.5, 0.0, 0.0, -1.0]
     falling = falling_scores(scores)
-    assert all(a > b for a, b in zip(falling, falling[1:], strict=False))
+    assert all(a > b for a, b in pairwise(falling))
     np.testing.assert_allclose(falling, scores, atol=1e-6)
     assert [float(np.float32(float(str(score)))) for score in falling] == [float(score) for score in falling]
 
