@@ -34,10 +34,10 @@ vocab_size = 8000
 [pretrain]
 preset = "mini"
 layers = 1
-steps = 100
+steps = 5
 dropout = 0.0
 [finetune]
-steps = 100
+steps = 5
 """
 STEPS = ("corpus", "embed", "index")
 WORDS, FILES, LEARN = 50, 100, 2000
@@ -64,7 +64,7 @@ class Texts:
             self._words = file.read_text(encoding="utf-8").split()
         else:
             syllables = [a + b for a in "bcdfghklmnprstvw" for b in ("a", "e", "i", "o", "u", "an", "er", "il")]
-            made = ["".join(self._rng.choice(syllables, self._rng.integers(1, 4))) for _ in range(30_000)]
+            made = ["".join(self._rng.choice(syllables, self._rng.integers(1, 4))) for _ in range(5_000)]
             shares = 1 / np.arange(1, len(made) + 1)
             self._words = list(self._rng.choice(made, 2_000_000, p=shares / shares.sum()))
 

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from bertpipe.models.transformer import Transformer
     from bertpipe.models.transformer_config import TransformerConfig
     from bertpipe.retrieval.index import Index
+    from bertpipe.text.document import Document
     from bertpipe.text.tokenizer import Tokenizer
 
 __all__ = [
     "Bert",
     "BertConfig",
     "Decoding",
+    "Document",
     "Generator",
     "Index",
     "Predictor",
@@ -42,6 +44,7 @@ _HOME = {
     "Bert": "models.bert",
     "BertConfig": "models.config",
     "Decoding": "models.decoding",
+    "Document": "text.document",
     "Generator": "models.generator",
     "Index": "retrieval.index",
     "Predictor": "models.predictor",

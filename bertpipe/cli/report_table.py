@@ -50,6 +50,10 @@ def print_report(report: Mapping[str, Any], mode: str) -> None:
     if report.get("measured"):
         _print_modes(console, report, mode)
     console.print(report["verdict"], markup=False)
+    since = {word: count for word, count in report.get("since", {}).items() if count}
+    if since:
+        told = ", ".join(f"{count:,} {word}" for word, count in since.items())
+        console.print(f"That was measured on {report['documents']:,} documents; since then: {told}.", style="dim")
     if report.get("measured") or mode != report.get("mode"):
         console.print(f"Searches use {mode} unless --mode says otherwise.", style="dim")
     reranking = report.get("reranking")

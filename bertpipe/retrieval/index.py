@@ -668,7 +668,7 @@ def save_report(folder: Path, report: dict[str, Any], measured: np.ndarray, pres
 
 def _no_index(folder: Path) -> ArtefactError:
     return ArtefactError(
-        f"there is no index in {folder}", hint="Build one with `bertpipe run`, or name one with --index."
+        f"there is no index at {folder}", hint="Build it with `bertpipe run`, or name one with --index."
     )
 
 

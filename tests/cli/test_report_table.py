@@ -35,6 +35,16 @@ def test_the_table(capsys, monkeypatch):
     )
 
 
+def test_how_far_the_documents_have_moved(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    moved = {"documents": 12_000, "since": {"new": 1020, "changed": 0, "removed": 3}}
+    print_report(REPORT | moved, "hybrid")
+    text = " ".join(capsys.readouterr().out.split())
+    assert "measured on 12,000 documents; since then: 1,020 new, 3 removed." in text
+    print_report(REPORT | {"documents": 12_000, "since": {"new": 0}}, "hybrid")
+    assert "since then" not in capsys.readouterr().out
+
+
 def test_a_corpus_too_small_to_measure(capsys):
     report = {"measured": False, "mode": "hybrid", "verdict": "Not measured: few [queries]."}
     print_report(report, "hybrid")

@@ -208,7 +208,7 @@ def test_parts_that_do_not_fit_each_other(folder, built):
         (folder / "index.json").write_text(damaged)
         with pytest.raises(ArtefactError, match=r"index\.json is damaged"):
             Index(folder)
-    with pytest.raises(ArtefactError, match="there is no index in"):
+    with pytest.raises(ArtefactError, match="there is no index at"):
         Index(folder / "nowhere")
 
 

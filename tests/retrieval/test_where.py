@@ -146,7 +146,8 @@ def test_any_text_is_a_condition_or_an_error_in_one_line(store, text):
     try:
         condition = parse_condition(text)
     except ConfigError as error:
-        assert "\n" not in str(error)
+        message = str(error)
+        assert "\n" not in message
         return
     store.matching(condition)
     sql, values = to_sql(condition)
