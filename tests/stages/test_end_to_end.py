@@ -3,8 +3,9 @@ import shutil
 
 import numpy as np
 
+from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.passage_store import PassageStore
-from bertpipe.text.document import read_documents
+from bertpipe.text.document import Document, read_documents
 
 STEPS = ["corpus", "snapshot", "tokenize", "pretrain", "finetune", "embed", "index"]
 LEARNING = STEPS[1:5]
@@ -196,3 +197,66 @@ def test_only_held_out_documents(fresh):
         if file.name != "questions.jsonl":
             file.unlink()
     assert "24 documents are too little to learn from" in fresh("run").error
+
+
+def test_a_sync_takes_over_what_it_can_and_comes_to_the_same(project):
+    """Cuts, words and the report of what did not change; the tables and the words are those of a new build."""
+    report = json.loads((project.runs / "index" / "report.json").read_text())
+    assert report["documents"] == COUNT
+    (project.docs / "wool-washing.txt").unlink()
+    (project.docs / "compost.txt").write_text("Compost\n\nA heap of leaves wants air and a xylophone.")
+    assert project.ran() == ["corpus", "embed", "index"]
+    kept = json.loads((project.runs / "index" / "report.json").read_text())
+    assert kept["since"] == {"new": 0, "changed": 1, "removed": 1}
+    assert kept | {"since": 0} == report | {"since": 0}
+    synced = {path.name: path.read_bytes() for path in (project.runs / "index" / "lexical").iterdir()}
+    synced["passages"] = (project.runs / "index" / "passages.sqlite").read_bytes()
+    found = project.hits("xylophone compost", "dense")
+    assert project.ran("--force", "embed", "--force", "index") == ["embed", "index"]
+    again = {path.name: path.read_bytes() for path in (project.runs / "index" / "lexical").iterdir()}
+    again["passages"] = (project.runs / "index" / "passages.sqlite").read_bytes()
+    assert again == synced
+    measured = json.loads((project.runs / "index" / "report.json").read_text())
+    assert (measured["documents"], measured["since"]) == (COUNT - 1, {"new": 0, "changed": 0, "removed": 0})
+    for one, other in zip(found, project.hits("xylophone compost", "dense"), strict=True):
+        assert one["passage_id"] == other["passage_id"]
+        np.testing.assert_allclose(one["score"], other["score"], atol=1e-5)
+
+
+def test_the_report_is_measured_again_when_a_tenth_changed(project):
+    for number in range(COUNT // 10 + 1):
+        (project.docs / f"new{number}.txt").write_text(
+            f"New {number}\n\nA text of its own, number {number}, on compost."
+        )
+    done = project("run")
+    assert "measured again: 5 of 48 documents changed since the last time" in done.err
+    report = json.loads((project.runs / "index" / "report.json").read_text())
+    assert (report["documents"], report["since"]["new"]) == (COUNT + 5, 0)
+
+
+def test_the_folder_is_the_truth_for_an_index_that_was_changed_by_hand(project):
+    index = Index.open(project.runs / "index")
+    before = len(index)
+    index.add([Document("by-hand.txt", "By hand", "A quokka was added by hand.", {"year": 2026})])
+    index.delete(["compost.txt"])
+    assert project.hits("quokka", "bm25")[0]["document"] == "by-hand.txt"
+    rows = {step["step"]: step for step in json.loads(project("status", "--json").out)["steps"]}
+    assert (rows["index"]["state"], rows["index"]["reasons"]) == ("stale", ["it was changed by hand"])
+    assert rows["embed"]["state"] == "fresh"
+    found = project.search("quokka", "--where", "year >= 2000 and document like '%HAND%'", "--mode", "bm25")["hits"]
+    assert [hit["document"] for hit in found] == ["by-hand.txt"]
+    assert project.ran() == ["index"]
+    assert project.hits("quokka", "bm25") == []
+    assert index.refresh()
+    assert len(index) == before
+
+
+def test_conditions_on_the_command_line(project):
+    wrong = project("search", "water", "--where", "year >= 20-10")
+    assert "a value expected" in wrong.error
+    unknown = project("search", "water", "--json", "--where", "pathh = 'x'")
+    assert unknown.code == 0
+    assert json.loads(unknown.out)["hits"] == []
+    assert unknown.err == "no document has a field 'pathh'. Did you mean path?\n"
+    asked = project("ask", "how do I clean it?", "--json", "--where", "document = 'wool-washing.txt'")
+    assert {answer["document"] for answer in json.loads(asked.out)["answers"]} == {"wool-washing.txt"}
