@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-
 # They stand in strings only; line ends between two fields are json's own.
 _OBEYED: Final = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -23,8 +22,8 @@ def print_json(document: Any, *, one_line: bool = False) -> None:
 def json_text(document: Any, *, one_line: bool = False) -> str:
     """One JSON document as standard output can show it.
 
-    What a terminal would obey is written as JSON's escapes (`json` itself leaves DEL and the controls beyond it, and marks
-    that turn the reading direction around), and so is half a character, which UTF-8 has not.
+    What a terminal would obey is written as JSON's escapes (`json` itself leaves DEL and the controls beyond it, and
+    marks that turn the reading direction around), and so is half a character, which UTF-8 has not.
     """
     readable = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
     text = json.dumps(document, ensure_ascii=not readable, indent=None if one_line else 2)

@@ -3,8 +3,8 @@
 Vectors lie on disk in full, so a structure only has to *propose* passages: their scores are then computed from the full
 vectors. What a proposal costs is the memory that it runs through, hence short codes: 4-bit product quantization in
 registers (Jégou et al. 2011; André et al. 2015) or one bit a dimension (RaBitQ, Gao and Long 2024), behind an inverted
-file of clusters. Graphs (HNSW) find as fast, but take longer to build, which every ``bertpipe index`` does anew, and several
-times the memory; they are there for ``index.structure`` to name. Figures are in ``benchmarks/RESULTS.md``.
+file of clusters. Graphs (HNSW) find as fast, but take longer to build, which every ``bertpipe index`` does anew, and
+several times the memory; they are there for ``index.structure`` to name. Figures are in ``benchmarks/RESULTS.md``.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class FakeIndex:
     def __len__(self):
         return 4812
 
-    def search(self, query, k, mode, where):
+    def search(self, query, k, mode, where=None):
         self.asked.append((query, k, mode))
         hits = [
             Hit(rank, 1.0 / rank, one, {"bm25": 7.416, "dense": 0.634})
