@@ -52,7 +52,11 @@ def edit_artefact(folder: Path, write: Callable[[Path], dict[str, Any] | None], 
             partial = partial_folder(parent, name, _KEY)
             remove_folder(partial)
             partial.mkdir()
-            metrics = write(partial)
+            try:
+                metrics = write(partial)
+            except Exception:
+                remove_folder(partial)
+                raise
             if metrics is None:
                 remove_folder(partial)
                 return

@@ -367,7 +367,7 @@ class Index:
 
     def report(self) -> dict[str, Any]:
         """How well the index finds, measured when it was built."""
-        return json.loads((self.folder / REPORT).read_text(encoding="utf-8"))
+        return read_whole(self.folder, lambda place: json.loads((place / REPORT).read_text(encoding="utf-8")))[0]
 
     def search(
         self,

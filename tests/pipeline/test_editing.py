@@ -70,7 +70,7 @@ def test_one_writer(project):
         edit(project.runs / "index")
 
 
-def test_a_failure_leaves_the_old_state_and_is_tidied_later(project):
+def test_a_failure_leaves_the_old_state_and_nothing_else(project):
     project.run()
     before = (project.runs / "index" / "index.txt").read_text()
 
@@ -81,8 +81,6 @@ def test_a_failure_leaves_the_old_state_and_is_tidied_later(project):
     with pytest.raises(StorageError, match="no space left"):
         edit_artefact(project.runs / "index", write, stage="index")
     assert (project.runs / "index" / "index.txt").read_text() == before
-    assert len(hidden(project.runs)) == 1
-    edit(project.runs / "index")
     assert hidden(project.runs) == []
 
 

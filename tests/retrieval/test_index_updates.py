@@ -91,7 +91,7 @@ def test_only_new_texts_are_encoded(folder, monkeypatch):
     assert encoded == []
     assert index.search("apple", 1000, "bm25", "version = 9").hits
     index.add([document("new", sentences=1)])
-    assert [title for title, _ in encoded] == ["About new"]
+    assert {title for title, _ in encoded} == {"About new"}
 
 
 def test_a_document_that_is_emptied_is_gone(folder):
@@ -189,7 +189,7 @@ def test_what_cannot_be_added_leaves_the_index_alone(folder):
     index = Index.open(folder)
     with pytest.raises(InputError, match="cannot be stored"):
         index.add([document("new"), replace(document("bad"), text="\ud800")])
-    assert leftovers(folder) == [".partial-index-edit-by-hand"] or leftovers(folder) == []
+    assert leftovers(folder) == []
     assert not index.refresh()
     assert index.add([document("new")]) == 1
     assert leftovers(folder) == []
