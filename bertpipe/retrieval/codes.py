@@ -109,7 +109,7 @@ class Codes:
         """
         try:
             index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:  # a length that was damaged may ask for all memory there is
             raise ArtefactError(f"{path} is missing or damaged", why=faiss_reason(error)) from error
         return cls(structure, index, path)
 
@@ -161,6 +161,7 @@ class Codes:
             int64 (Q, count), the seemingly best first; -1 where there are no more.
 
         Raises:
+            ArtefactError: What is proposed cannot be: the file is damaged.
             NotImplementedError: The structure cannot choose among some of its passages.
         """
         # The bits have to live as long as the selector does.
@@ -173,6 +174,12 @@ class Codes:
             if selector is None:
                 raise
             raise NotImplementedError(f"{self.structure} cannot filter: {faiss_reason(error)}") from error
+        if numbers.size and int(numbers.max()) >= len(self):
+            raise ArtefactError(
+                f"{self._mapped or 'the structure of the vectors'} is damaged",
+                why="it proposes passages that there are not",
+                hint="Build it again with `bertpipe index --force`.",
+            )
         return numbers
 
     def _parameters(self, count: int, effort: int, selector: faiss.IDSelector | None) -> Any:

@@ -172,6 +172,18 @@ def test_codes_whose_bytes_were_changed_are_an_error_or_found_exactly_scored(tmp
     assert refused
 
 
+def test_numbers_of_passages_that_there_are_not_are_damage(tmp_path):
+    vectors = unit((300, 8))
+    index = VectorIndex.build(vectors, "IVF1,SQ8")
+    index.save(tmp_path / "vectors")
+    path = tmp_path / "vectors" / "codes.faiss"
+    numbers = np.arange(300, dtype=np.int64).tobytes()  # the one list holds all passages in order
+    assert path.read_bytes().count(numbers) == 1
+    path.write_bytes(path.read_bytes().replace(numbers, (np.arange(300, dtype=np.int64) + 300).tobytes()))
+    with pytest.raises(ArtefactError, match=r"codes\.faiss is damaged .it proposes passages that there are not"):
+        VectorIndex.open(tmp_path / "vectors").search(vectors[0], 5)
+
+
 STRUCTURES = ["Flat", "IVF16,PQ8x4fs", "IVF16,RaBitQfs", "IVF16,SQ8", "HNSW16,SQ8", "SQ8", "PQ8x4fs", "PCA14,IVF16,SQ8"]
 
 
