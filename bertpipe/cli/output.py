@@ -22,8 +22,8 @@ def print_json(document: Any, *, one_line: bool = False) -> None:
 def json_text(document: Any, *, one_line: bool = False) -> str:
     """One JSON document as standard output can show it.
 
-    What a terminal would obey is written as JSON's escapes (`json` itself leaves DEL and the controls beyond it, and
-    marks that turn the reading direction around), and so is half a character, which UTF-8 has not.
+    What a terminal would obey is written as JSON's escapes: `json` itself leaves DEL, the controls beyond it, and marks
+    that turn the reading direction around. So is half a character, which UTF-8 does not have.
     """
     readable = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
     text = json.dumps(document, ensure_ascii=not readable, indent=None if one_line else 2)

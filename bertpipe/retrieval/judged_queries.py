@@ -96,7 +96,7 @@ def judged_by_qrels(file: QueryFile, qrels: Qrels, documents: Collection[str]) -
 def judged_by_contexts(questions: Iterable[Question], passages: Iterable[Passage]) -> JudgedQueries:
     """Makes each question's own paragraph relevant: the documents that hold its text.
 
-    Texts are compared without white space, case and width.
+    Texts are compared without white space, case and width; a document's title may belong to the paragraph or not.
 
     Args:
         questions: As in a SQuAD file; those without an answer are left out.
@@ -107,12 +107,13 @@ def judged_by_contexts(questions: Iterable[Question], passages: Iterable[Passage
     """
     texts = _document_texts(passages)
     whole: dict[str, list[str]] = {}
-    for document, text in texts.items():
-        whole.setdefault(text, []).append(document)
+    for document, (title, text) in texts.items():
+        for own in {text, title + text}:
+            whole.setdefault(own, []).append(document)
     # Documents that hold more than a paragraph: found in one long text, with marks that no text has between them.
     order = list(texts)
-    ends = list(accumulate(len(texts[document]) + 1 for document in order))
-    joined = "\0".join(texts.values())
+    ends = list(accumulate(len(title) + len(text) + 1 for title, text in texts.values()))
+    joined = "\0".join(title + text for title, text in texts.values())
     found: dict[str, list[str]] = {}
     queries: list[Query] = []
     qrels: Qrels = {}
@@ -187,15 +188,17 @@ def _names(judged: Collection[str], documents: Collection[str]) -> tuple[dict[st
     return {owners[0]: tail for tail, owners in tails.items() if len(owners) == 1 and tail not in whole}, known
 
 
-def _document_texts(passages: Iterable[Passage]) -> dict[str, str]:
-    """Normalised texts of documents, put together from their passages, which may share text."""
+def _document_texts(passages: Iterable[Passage]) -> dict[str, tuple[str, str]]:
+    """Normalised titles and texts of documents, put together from their passages, which may share text."""
     parts: dict[str, list[str]] = {}
+    titles: dict[str, str] = {}
     until: Counter[str] = Counter()
     for passage in passages:
+        titles[passage.document] = passage.title
         shared = max(0, until[passage.document] - passage.start)
         parts.setdefault(passage.document, []).append(passage.text[shared:])
         until[passage.document] = max(until[passage.document], passage.end)
-    return {document: _normal("".join(texts)) for document, texts in parts.items()}
+    return {document: (_normal(titles[document]), _normal("".join(texts))) for document, texts in parts.items()}
 
 
 def _holding(context: str, joined: str, ends: Sequence[int], order: Sequence[str]) -> list[str]:

@@ -78,6 +78,7 @@ def test_paragraphs_are_found_by_their_text():
         passage(3, "b", "before ONE sentence. Another sentence. The last one. after"),
         passage(4, "c", "Something else"),
         passage(5, "d", "something  ｅlse"),
+        Passage(6, "6", "e", "A title", "and its text.", 0, 13),
     ]
     asked = [
         question("1", whole),
@@ -86,7 +87,7 @@ def test_paragraphs_are_found_by_their_text():
         question("4", "nowhere at all"),
     ]
     found = judged_by_contexts([*asked, question("5", whole, impossible=True)], passages)
-    assert found.qrels == {"1": {"a": 1}, "2": {"c": 1, "d": 1}, "3": {"a": 1, "b": 1}}
+    assert found.qrels == {"1": {"a": 1}, "2": {"c": 1, "d": 1}, "3": {"a": 1, "b": 1}, "6": {"e": 1}, "7": {"e": 1}}
     assert found.left_out == {"paragraph not in the index": 1, "no answer": 1}
     with pytest.raises(InputError, match="none of the 1 questions' paragraphs is in the index"):
         judged_by_contexts([question("4", "nowhere at all")], passages)
