@@ -43,8 +43,8 @@ def commands(path: Path) -> list[str]:
 
 
 def words_of(command: str) -> list[str]:
-    """A command in words; a name by its last part, without what is a comment or comes from a file."""
-    words = shlex.split(re.sub(r"\s<\s.*", "", command), comments=True)
+    """A command in words; a name by its last part, without what is a comment, or comes from a file or goes to one."""
+    words = shlex.split(re.sub(r"\s[<>]\s.*", "", command), comments=True)
     return [words[0].removeprefix(".venv/bin/"), *words[1:]]
 
 
@@ -114,7 +114,7 @@ def test_there_are_commands_to_check():
         "serch x",
         "search x --mood dense",
         "search x --mode words",
-        "search one two",
+        "ask",
         "run --set pretrain.budgett=1h",
         "run --set pretrain",
         "pretrain --lears 3",

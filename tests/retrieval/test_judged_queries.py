@@ -85,6 +85,8 @@ def test_paragraphs_are_found_by_their_text():
         question("2", "something else"),
         question("3", "The last one"),
         question("4", "nowhere at all"),
+        question("6", "A title\nand its text."),
+        question("7", "and its text."),
     ]
     found = judged_by_contexts([*asked, question("5", whole, impossible=True)], passages)
     assert found.qrels == {"1": {"a": 1}, "2": {"c": 1, "d": 1}, "3": {"a": 1, "b": 1}, "6": {"e": 1}, "7": {"e": 1}}
