@@ -111,7 +111,9 @@ def with_hard_negatives(
             found = _mined(run, known, pairs, tokenizer, encoder, query_tokens, passage_tokens)
             np.save(out, found, allow_pickle=False)
         partial.replace(file)
-    return UserPairs(known.store, passages, np.load(file, allow_pickle=False))
+    negatives = np.load(file, allow_pickle=False)
+    run.progress.note(f"{(negatives >= 0).sum(1).mean():.1f} hard negatives for each of {len(pairs):,} pairs")
+    return UserPairs(known.store, passages, negatives)
 
 
 def _mined(

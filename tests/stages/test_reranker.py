@@ -1,5 +1,6 @@
 """A pipeline with a reranker, from its table to a search."""
 
+import itertools
 import json
 import shutil
 import signal
@@ -33,10 +34,11 @@ STEPS = ("corpus", "snapshot", "tokenize", "pretrain", "finetune", "reranker", "
 
 
 def write_pairs(project):
-    """Questions about the parts of machines, of which no two are answered by the same."""
+    """Two words ask for the one passage with both; others have one of them."""
+    things = ("grinder", "puncture", "kettle", "machine", "water", "screws", "filter", "bicycle")
     with (project.folder / PAIRS).open("w", encoding="utf-8") as file:
-        for number in range(40):
-            pair = {"query": f"how do I mend part {number}", "title": "Repairs", "passage": f"Part {number} is glued."}
+        for thing, other in itertools.product(things[:5], things):
+            pair = {"query": f"{thing} {other}", "title": "", "passage": f"{thing} {thing} {other} {other} week"}
             file.write(json.dumps(pair) + "\n")
 
 
@@ -174,11 +176,11 @@ def test_a_teacher(reranking, tmp_path):
     text = project.file.read_text(encoding="utf-8")
     text = text[: text.index("[finetune.reranker]")]
     teacher = f'pairs = "{PAIRS}"\nhard_negatives = 1\nteacher = "{(reranking.runs / "reranker").as_posix()}"\n'
-    project.file.write_text(text + "[embed]\n", encoding="utf-8")
     project.file.write_text(text.replace("[finetune]\n", f"[finetune]\n{teacher}"), encoding="utf-8")
     done = project("finetune")
     assert done.code == 0, done.err
     learned = (project.runs / "finetune" / "model.safetensors").read_bytes()
+    assert "hard negatives" in done.err
     assert project("finetune", "--teacher-weight", "3.0").code == 0
     assert (project.runs / "finetune" / "model.safetensors").read_bytes() != learned
     assert "has nothing to judge" in project("finetune", "--hard-negatives", "0").error
