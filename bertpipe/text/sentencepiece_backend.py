@@ -40,7 +40,10 @@ class SentencePieceBackend:
 
     def encode_batch(self, texts: Sequence[str], threads: int) -> list[list[int]]:
         """The piece ids of many texts."""
-        return self._processor.encode(list(texts), num_threads=threads)
+        if threads > 1:
+            return self._processor.encode(list(texts), num_threads=threads)
+        # One by one: for a list the library starts a thread even if it is to use one, which takes longer than a text.
+        return [self._processor.encode(text) for text in texts]
 
     def encode_offsets(self, text: str) -> list[tuple[int, int]]:
         """Where each piece of a text stands in it, as character offsets (start, end)."""
