@@ -120,7 +120,7 @@ def test_wrong_usage(tmp_path, capsys):
     assert invoke(["ask", "x", "--index", "a", "-p", "b"]) == 2
     assert invoke(["ask", "x", "-k", "0"]) == 2
     assert invoke(["ask", "x", "--index", str(tmp_path / "none")]) == 1
-    assert "there is no index in" in capsys.readouterr().err
+    assert "there is no index at" in capsys.readouterr().err
 
 
 def test_help_imports_nothing_heavy():

@@ -20,20 +20,20 @@ class FakeIndex:
     def __len__(self):
         return 7
 
-    def search(self, query, k, mode):
+    def search(self, query, k, mode, **how):
         if query == "broken":
             raise ArtefactError("the index is damaged", hint="Build it again.")
         if query == "slow":
             raise KeyboardInterrupt
-        self.asked.append((query, k, mode))
-        return query
+        self.asked.append((query, k, mode, *how.values()))
+        return types.SimpleNamespace(query=query, notes=())
 
 
 class FakeView:
     explain = False
 
     def show(self, result):
-        print(f"shown {result}")
+        print(f"shown {result.query}")
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def index():
 
 @pytest.fixture
 def asked(index):
-    return InteractiveSearch(index, FakeView(), 10, None)
+    return InteractiveSearch(index, FakeView(), 10, None, {})
 
 
 def test_queries_and_commands(asked, index, capsys):
@@ -81,8 +81,8 @@ def test_help_fits_a_terminal(asked, capsys):
 
 def test_lines_from_a_pipe(index, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.StringIO("water\nbroken\n:k 2\ntap\n"))
-    search_interactively(index, FakeView(), 10, "bm25")
-    assert index.asked == [("water", 10, "bm25"), ("tap", 2, "bm25")]
+    search_interactively(index, FakeView(), 10, "bm25", {"rerank": False})
+    assert index.asked == [("water", 10, "bm25", False), ("tap", 2, "bm25", False)]
     out, err = capsys.readouterr()
     assert out.splitlines() == ["shown water", "2 hits from now on", "shown tap"], "no prompt among the results"
     assert err == "error: the index is damaged. Build it again.\n"
@@ -90,7 +90,7 @@ def test_lines_from_a_pipe(index, monkeypatch, capsys):
 
 def test_a_line_that_is_not_utf8(index, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe\n"), encoding="utf-8"))
-    search_interactively(index, FakeView(), 10, None)
+    search_interactively(index, FakeView(), 10, None, {})
     assert index.asked == []
     assert capsys.readouterr().err.startswith("error: the line is not UTF-8")
 
@@ -107,7 +107,7 @@ def test_ctrl_c_forgets_the_line_and_ctrl_d_leaves(index, monkeypatch, capsys):
 
     monkeypatch.setattr("builtins.input", type_line)
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: True))
-    search_interactively(index, FakeView(), 10, None)
+    search_interactively(index, FakeView(), 10, None, {})
     assert index.asked == [("water", 10, None)]
     assert next(typed, None) is None
 
@@ -118,4 +118,4 @@ def test_nothing_is_written_to_a_history_file(index, monkeypatch):
         if hasattr(readline, name):
             monkeypatch.setattr(readline, name, lambda *_: pytest.fail("private queries on the disk"))
     monkeypatch.setattr(sys, "stdin", io.StringIO("water\n"))
-    search_interactively(index, FakeView(), 10, None)
+    search_interactively(index, FakeView(), 10, None, {})
