@@ -206,7 +206,8 @@ class VectorIndex:
         Returns:
             float32 (C,).
         """
-        return self._vectors[numbers] @ query
+        # Indexing with an array does the same in nearly twice the time.
+        return self._vectors.take(numbers, axis=0) @ query
 
     def _proposals(self, query: np.ndarray, k: int, among: np.ndarray | None, allowed: int) -> np.ndarray | None:
         """Passages that hold the k nearest as far as the codes tell; None if every allowed vector is to be compared."""
