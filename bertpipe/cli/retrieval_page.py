@@ -8,6 +8,7 @@ from typing import Any
 
 from bertpipe.cli.evaluation_plots import cuts_plot
 from bertpipe.cli.html_page import html_page, html_table
+from bertpipe.cli.output import counted
 from bertpipe.cli.score_names import score_name
 
 SHOWN = 20
@@ -67,7 +68,7 @@ def _won_and_lost(queries: list[dict[str, Any]], mode: str) -> list[str]:
     parts = []
     for word, sign in (("won", 1), ("lost", -1)):
         chosen = sorted((gain for gain in gains if sign * gain[0] > 0), key=lambda gain: -sign * gain[0])
-        parts.append(f"<h2>{escape(mode)}: {len(chosen):,} queries {word} against BM25</h2>")
+        parts.append(f"<h2>{escape(mode)}: {counted(len(chosen), 'queries')} {word} against BM25</h2>")
         if not chosen:
             continue
         if len(chosen) > SHOWN:
