@@ -128,7 +128,7 @@ def ask_for_few(inner: faiss.IndexIVF) -> None:
 def faiss_reason(error: Exception) -> str:
     """What FAISS says in an exception, without the place in its source."""
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    found = re.search(r"Error: (.*)", text)
+    found = re.search(r" at \S+:\d+: (?:Error: )?(.*)", text)
     return found.group(1) if found else text
 
 

@@ -44,7 +44,7 @@ def test_flat_needs_no_structure(structure):
 @pytest.mark.parametrize(
     ("structure", "reason"),
     [
-        ("nonsense", "'nonsense' cannot hold vectors of width 384"),
+        ("nonsense", "'nonsense' cannot hold vectors of width 384 (could not parse index string nonsense)"),
         ("", "cannot hold vectors"),
         ("IVF64,PQ100x4fs", "cannot hold vectors of width 384"),
         ("IVF64,PQ64x4fs,Refine(SQ8)", "Leave out IDMap and Refine"),
