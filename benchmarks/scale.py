@@ -132,7 +132,7 @@ class Clock:
 def build(options: argparse.Namespace) -> None:
     """Lays out an index folder; parts that are there stay."""
     from bertpipe.retrieval.encoder import encoder_digest
-    from bertpipe.retrieval.index import ENCODER, LEXICAL, PASSAGES, VECTORS, IndexSettings
+    from bertpipe.retrieval.index_folder import ENCODER, LEXICAL, PASSAGES, VECTORS, IndexSettings
     from bertpipe.retrieval.lexical import LexicalIndex
     from bertpipe.retrieval.passage import Passage
     from bertpipe.retrieval.passage_store import PassageStore

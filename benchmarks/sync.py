@@ -24,7 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from bertpipe.retrieval.index import MODES, Index
+from bertpipe.retrieval.index import Index
+from bertpipe.retrieval.search_result import MODES
 
 PIPELINE = """
 [corpus]

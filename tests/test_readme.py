@@ -187,8 +187,9 @@ def test_python_examples_name_what_exists(path):
             if isinstance(node, ast.ImportFrom):
                 module = importlib.import_module(str(node.module))
                 assert all(hasattr(module, alias.name) for alias in node.names)
-    from bertpipe.retrieval.index import Hit, Index
+    from bertpipe.retrieval.index import Index
     from bertpipe.retrieval.passage import Passage
+    from bertpipe.retrieval.search_result import Hit
 
     text = examples[0]
     assert set(re.findall(r"index\.(\w+)\(", text)) <= set(dir(Index))

@@ -14,7 +14,8 @@ from bertpipe.progress import Progress, Silent
 from bertpipe.text.readers.queries import Query, read_queries
 
 if TYPE_CHECKING:
-    from bertpipe.retrieval.index import Index, Mode, SearchResult
+    from bertpipe.retrieval.index import Index
+    from bertpipe.retrieval.search_result import Mode, SearchResult
 
 
 def search_file(

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from bertpipe.retrieval.explanation import Explainer, Explanation
-    from bertpipe.retrieval.index import Hit, Index, SearchResult
+    from bertpipe.retrieval.index import Index
+    from bertpipe.retrieval.search_result import Hit, SearchResult
     from bertpipe.retrieval.snippet import Snippet
 
 # Lines of a passage that a hit shows, and columns that it is moved in by: a rank and two spaces.

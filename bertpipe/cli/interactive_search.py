@@ -17,7 +17,8 @@ from bertpipe.errors import BertpipeError
 
 if TYPE_CHECKING:
     from bertpipe.cli.hit_view import HitView
-    from bertpipe.retrieval.index import Index, Mode
+    from bertpipe.retrieval.index import Index
+    from bertpipe.retrieval.search_result import Mode
 
 PROMPT = "search> "
 MOST_HITS = 10_000
@@ -68,7 +69,7 @@ class InteractiveSearch:
         return True
 
     def _obey(self, words: list[str]) -> bool:
-        from bertpipe.retrieval.index import Mode
+        from bertpipe.retrieval.search_result import Mode
 
         modes = get_args(Mode)
         match words:

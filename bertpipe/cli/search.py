@@ -18,7 +18,8 @@ from bertpipe.errors import ConfigError, InputError
 from bertpipe.pipeline.pipeline_file import RETRIEVAL, find_pipeline, read_pipeline
 
 if TYPE_CHECKING:
-    from bertpipe.retrieval.index import Index, Mode
+    from bertpipe.retrieval.index import Index
+    from bertpipe.retrieval.search_result import Mode
 
 
 @with_options(where_option(), pipeline_option(), json_option())

@@ -12,8 +12,9 @@ import numpy as np
 from bertpipe.errors import ConfigError
 from bertpipe.retrieval.best_sentences import best_sentences
 from bertpipe.retrieval.candidates import DEPTH
-from bertpipe.retrieval.index import Hit, Index
+from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.passage import Passage
+from bertpipe.retrieval.search_result import Hit
 
 # Answers to one question, at most.
 ANSWERS = 3

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from bertpipe.retrieval.passage import Passage
 
 if TYPE_CHECKING:
-    from bertpipe.retrieval.index import Index, Mode
+    from bertpipe.retrieval.index import Index
+    from bertpipe.retrieval.search_result import Mode
 
 
 @dataclass(frozen=True, slots=True)

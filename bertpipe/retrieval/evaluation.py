@@ -12,10 +12,11 @@ import numpy as np
 from bertpipe.errors import StorageError
 from bertpipe.progress import Progress
 from bertpipe.retrieval.document_ranking import rank_documents
-from bertpipe.retrieval.index import MODES, Index, Mode
+from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.judged_queries import JudgedQueries
 from bertpipe.retrieval.query_batches import encoded_queries
 from bertpipe.retrieval.ranking_scores import CUTS, DEPTH, METRICS, require_ir_measures, score_rankings
+from bertpipe.retrieval.search_result import MODES, Mode
 from bertpipe.retrieval.trec_run import run_lines
 from bertpipe.tasks.bootstrap import bootstrap_intervals
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from bertpipe.retrieval.analysis import analyse
 from bertpipe.retrieval.encoder import Encoder
-from bertpipe.retrieval.index import ENCODER, Hit, Index
+from bertpipe.retrieval.index import Index
+from bertpipe.retrieval.index_folder import ENCODER
+from bertpipe.retrieval.search_result import Hit
 from bertpipe.retrieval.token_shares import TokenShare, TokenShares
 
 NOT_ADDITIVE = "the encoder reads a passage's vector off its first token: no token has a share of its own"

@@ -1,192 +1,57 @@
-"""The index: a folder that holds all a search needs, and opens on any machine.
-
-```
-index.json         format, default mode, fusion weight, digest of the encoder, number of passages
-passages.sqlite    the passages' texts, titles, documents and places
-vectors/           their vectors
-lexical/           their words
-encoder/           the encoder and tokenizer that made the vectors
-reader/            what finds answers in passages; only where the pipeline trained one
-reranker/          what puts the first hits in a better order; only where the pipeline trained one
-report.json        how well it finds, measured on this corpus
-measured.npy       which documents there were when that was measured
-```
-"""
+"""Searching an index, and changing it while others search."""
 
 from __future__ import annotations
 
 import json
 import math
-import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bertpipe.errors import ArtefactError, ConfigError
-from bertpipe.pipeline.artefact import MANIFEST, Artefact
 from bertpipe.pipeline.editing import edit_artefact
 from bertpipe.pipeline.reading import read_whole, state_of
 from bertpipe.pipeline.stage import RESUME_FOLDER
-from bertpipe.retrieval.analysis import analyse
 from bertpipe.retrieval.candidates import DEPTH, find_candidates
 from bertpipe.retrieval.cutting import Entry, PassageCutter, vectors_of, write_passages
-from bertpipe.retrieval.encoder import Encoder, encoder_digest, encoder_files
+from bertpipe.retrieval.encoder import Encoder, encoder_digest
 from bertpipe.retrieval.fusion import DEFAULT_WEIGHT, fused_parts
-from bertpipe.retrieval.lexical import LONGEST_QUERY, MOST_TERMS, LexicalIndex
-from bertpipe.retrieval.measured_documents import document_keys, documents_since
-from bertpipe.retrieval.passage import Passage
+from bertpipe.retrieval.index_folder import (
+    ENCODER,
+    MEASURED,
+    PASSAGES,
+    READER,
+    REPORT,
+    RERANKER,
+    STAGE,
+    IndexSettings,
+    build_index,
+    no_index,
+    open_parts,
+    save_report,
+)
+from bertpipe.retrieval.lexical import LexicalIndex
+from bertpipe.retrieval.measured_documents import document_keys
 from bertpipe.retrieval.passage_store import PassageStore
 from bertpipe.retrieval.reranking import RERANK_MS, Reranking, mixed
-from bertpipe.retrieval.snippet import Snippet, snippet
-from bertpipe.retrieval.vectors import VectorIndex
+from bertpipe.retrieval.search_result import MODES, Hit, Mode, SearchResult
 from bertpipe.retrieval.where import fields_of, nearest_fields, parse_condition
-from bertpipe.text.array_file import write_array
 from bertpipe.text.document import Document, document_record, record_digest
 
 if TYPE_CHECKING:
     from bertpipe.models.passage_ranker import PassageRanker
     from bertpipe.models.passage_reader import PassageReader
 
-Mode = Literal["hybrid", "dense", "bm25"]
-MODES: tuple[Mode, ...] = get_args(Mode)
-FORMAT = 2
-STAGE = "index"
-SETTINGS, PASSAGES, VECTORS, LEXICAL, ENCODER, READER, RERANKER, REPORT, MEASURED = (
-    "index.json",
-    "passages.sqlite",
-    "vectors",
-    "lexical",
-    "encoder",
-    "reader",
-    "reranker",
-    "report.json",
-    "measured.npy",
-)
-
-
-@dataclass(frozen=True)
-class IndexSettings:
-    """What ``index.json`` says.
-
-    Attributes:
-        encoder: Digest of the encoder that made the vectors.
-        passages: N.
-        mode: The mode to search in unless told otherwise: the one that won on the report's queries.
-        weight: Of the dense side in the hybrid mode, 0 to 1.
-        format: Of the folder.
-        reader: Digest of the reader; empty without one.
-        reranker: Digest of the reranker; empty without one.
-        rerank: Searches are reranked unless told otherwise.
-        rerank_weight: Of the reranker beside the search's own score, 0 to 1.
-    """
-
-    encoder: str
-    passages: int
-    mode: Mode
-    weight: float
-    format: int = FORMAT
-    reader: str = ""
-    reranker: str = ""
-    rerank: bool = False
-    rerank_weight: float = 0.5
-
-    def save(self, folder: Path) -> None:
-        """Writes ``index.json``."""
-        values = asdict(self)
-        if not self.reader:
-            del values["reader"]
-        if not self.reranker:
-            del values["reranker"], values["rerank"], values["rerank_weight"]
-        text = json.dumps(values, indent=2) + "\n"
-        (folder / SETTINGS).write_text(text, encoding="utf-8")
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A passage found.
-
-    Attributes:
-        rank: From 1.
-        score: What hits are ordered by; comparable within one search only.
-        passage: The passage.
-        scores: The score of each side that the mode looks at: "bm25", "dense"; "reranker" where it was read.
-        parts: What each side adds to a hybrid score, scaled and weighted; empty in other modes, and where a reranker
-            had a say.
-    """
-
-    rank: int
-    score: float
-    passage: Passage
-    scores: dict[str, float]
-    parts: dict[str, float] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """The hit as the command line prints it."""
-        return {
-            "rank": self.rank,
-            "score": round(self.score, 6),
-            "passage_id": self.passage.passage_id,
-            "document": self.passage.document,
-            "title": self.passage.title,
-            "text": self.passage.text,
-            "start": self.passage.start,
-            "end": self.passage.end,
-            "metadata": self.passage.metadata,
-            "scores": {name: round(value, 6) for name, value in self.scores.items()},
-        }
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """What a query found.
-
-    Attributes:
-        query: The query.
-        mode: The mode it was searched in.
-        took_ms: Milliseconds, opening the index not counted.
-        hits: Best first.
-        reranked: How many candidates a reranker read.
-        notes: What is to be said about the condition, such as that no document has a field.
-    """
-
-    query: str
-    mode: Mode
-    took_ms: float
-    hits: list[Hit] = field(default_factory=list)
-    reranked: int = 0
-    notes: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """The result as the command line prints it."""
-        hits = [hit.as_json() for hit in self.hits]
-        reranked = {"reranked": self.reranked} if self.reranked else {}
-        return {"query": self.query, "mode": self.mode, **reranked, "took_ms": round(self.took_ms, 2), "hits": hits}
-
-    @cached_property
-    def terms(self) -> list[str]:
-        """The terms of the query that hits are searched by, for marking them."""
-        return list(dict.fromkeys(analyse(self.query[:LONGEST_QUERY])))[:MOST_TERMS]
-
-    def snippet(self, hit: Hit, columns: int) -> Snippet:
-        """The part of a hit's text that shows most of the query's words.
-
-        Args:
-            hit: One of the hits.
-            columns: Columns of a terminal that it may take.
-        """
-        return snippet(hit.passage.text, self.terms, columns)
-
 
 class Index:
     """Searches an index folder. Neither torch nor Lightning is needed.
 
     Args:
-        folder: The folder; see the module.
+        folder: The folder; see `bertpipe.retrieval.index_folder`.
         threads: Threads to encode queries with; 0 is all cores.
 
     Attributes:
@@ -258,10 +123,8 @@ class Index:
     def _open(self) -> None:
         """Opens all that a search for words needs, of one state even while another process writes."""
         if state_of(self.folder) is None:
-            raise _no_index(self.folder)
-        (self.settings, self._passages, self._lexical, self._vectors), self._state = read_whole(
-            self.folder, _open_parts
-        )
+            raise no_index(self.folder)
+        (self.settings, self._passages, self._lexical, self._vectors), self._state = read_whole(self.folder, open_parts)
         self._selected: tuple[str, np.ndarray, tuple[str, ...]] | None = None
 
     def refresh(self) -> bool:
@@ -555,62 +418,6 @@ class Index:
         return done
 
 
-def build_index(
-    folder: Path,
-    *,
-    passages: Path,
-    vectors: np.ndarray,
-    encoder: Path,
-    advance: Callable[[int], None],
-    reader: Path | None = None,
-    dense: VectorIndex | None = None,
-    reranker: Path | None = None,
-) -> PassageStore:
-    """Lays out all of an index but ``index.json`` and the report.
-
-    Args:
-        folder: To be filled.
-        passages: The passages' SQLite file.
-        vectors: float32 (N, D), row n for passage number n.
-        encoder: Folder of the encoder that made the vectors.
-        advance: Told the number of passages indexed since the last call.
-        reader: Folder of a reader, if one was trained.
-        dense: The vectors' index; one that compares every vector if left out.
-        reranker: Folder of a reranker, if one was trained.
-
-    Returns:
-        The index's passages.
-
-    Raises:
-        ArtefactError: The numbers of passages and vectors differ.
-    """
-    _copy(encoder_files(encoder), folder / ENCODER)
-    shutil.rmtree(folder / READER, ignore_errors=True)
-    if reader is not None:
-        from bertpipe.retrieval.reader import reader_files
-
-        _copy(reader_files(reader), folder / READER)
-    shutil.rmtree(folder / RERANKER, ignore_errors=True)
-    if reranker is not None:
-        from bertpipe.retrieval.reranker import reranker_files
-
-        _copy(reranker_files(reranker), folder / RERANKER)
-    shutil.copyfile(passages, folder / PASSAGES)
-    store = PassageStore.open(folder / PASSAGES)
-    if len(store) != len(vectors):
-        raise ArtefactError(f"{len(store)} passages do not fit {len(vectors)} vectors")
-    (dense or VectorIndex.build(vectors)).save(folder / VECTORS)
-    shutil.rmtree(folder / LEXICAL, ignore_errors=True)
-
-    def rows() -> Iterator[tuple[int, str]]:
-        for number, _, terms in store.terms():
-            yield number, terms
-            advance(1)
-
-    LexicalIndex.build_from_terms(folder / LEXICAL, rows())
-    return store
-
-
 def _rows(columns: dict[str, np.ndarray], count: int) -> list[dict[str, float]]:
     """One dictionary for each of the first hits, without what is not known of it."""
     rows: list[dict[str, float]] = [{} for _ in range(count)]
@@ -621,35 +428,6 @@ def _rows(columns: dict[str, np.ndarray], count: int) -> list[dict[str, float]]:
     return rows
 
 
-def _copy(files: Iterable[Path], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in files:
-        shutil.copyfile(path, folder / path.name)
-
-
-def _open_parts(folder: Path) -> tuple[IndexSettings, PassageStore, LexicalIndex, VectorIndex]:
-    """Opens what is in a folder, and sees to it that it belongs together."""
-    if (folder / MANIFEST).is_file():
-        Artefact.open(folder)
-    settings = _load_settings(folder)
-    found = encoder_digest(folder / ENCODER)
-    if found != settings.encoder:
-        raise ArtefactError(
-            f"{folder}: the vectors were made by encoder {settings.encoder[:12]}, "
-            f"but encoder {found[:12]} lies beside them",
-            hint="Build the index again with `bertpipe index --force`.",
-        )
-    passages = PassageStore.open(folder / PASSAGES)
-    lexical, vectors = LexicalIndex.open(folder / LEXICAL), VectorIndex.open(folder / VECTORS)
-    if len({len(passages), len(vectors), settings.passages}) != 1:
-        raise ArtefactError(
-            f"{folder} is damaged",
-            why=f"its parts hold {len(passages)} passages and {len(vectors)} vectors",
-            hint="Build it again with `bertpipe index --force`.",
-        )
-    return settings, passages, lexical, vectors
-
-
 def _by_id(documents: Iterable[Document]) -> dict[str, Document]:
     """Documents by their ids; of several with one id, the last."""
     return {document.id: document for document in documents}
@@ -657,33 +435,3 @@ def _by_id(documents: Iterable[Document]) -> dict[str, Document]:
 
 def _entry(document: Document) -> tuple[bytes, Document]:
     return record_digest(document_record(document)), document
-
-
-def save_report(folder: Path, report: dict[str, Any], measured: np.ndarray, present: np.ndarray) -> None:
-    """Writes a report, and which documents it was measured on, beside the documents of now."""
-    report = report | {"documents": len(measured), "since": documents_since(measured, present)}
-    (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    write_array(folder / MEASURED, measured)
-
-
-def _no_index(folder: Path) -> ArtefactError:
-    return ArtefactError(
-        f"there is no index at {folder}", hint="Build it with `bertpipe run`, or name one with --index."
-    )
-
-
-def _load_settings(folder: Path) -> IndexSettings:
-    path = folder / SETTINGS
-    if not path.is_file():
-        raise _no_index(folder)
-    try:
-        settings = IndexSettings(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise ArtefactError(f"{path} is damaged", why=str(error)) from error
-    if settings.format != FORMAT:
-        raise ArtefactError(
-            f"{folder} has format {settings.format}",
-            why=f"this bertpipe reads format {FORMAT}",
-            hint="Build the index again with `bertpipe index`.",
-        )
-    return settings

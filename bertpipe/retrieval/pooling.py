@@ -14,8 +14,9 @@ import numpy as np
 
 from bertpipe.retrieval.document_ranking import RankedDocument, rank_documents
 from bertpipe.retrieval.held_out import held_out_queries
-from bertpipe.retrieval.index import MODES, Index
+from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.passage import Passage
+from bertpipe.retrieval.search_result import MODES
 from bertpipe.text.document import Document
 from bertpipe.text.readers.queries import Query
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bertpipe.retrieval.index import Index, Mode, SearchResult
+from bertpipe.retrieval.index import Index
+from bertpipe.retrieval.search_result import Mode, SearchResult
 
 AT_ONCE = 256
 """Queries that are encoded together."""

@@ -15,10 +15,10 @@ from bertpipe.retrieval.candidates import Candidates, find_candidates
 from bertpipe.retrieval.encoder import Encoder
 from bertpipe.retrieval.fusion import DEFAULT_WEIGHT, WEIGHTS, fuse
 from bertpipe.retrieval.held_out import HeldOutQuery
-from bertpipe.retrieval.index import MODES, Mode
 from bertpipe.retrieval.lexical import LexicalIndex
 from bertpipe.retrieval.metrics import ndcg, recall, reciprocal_rank
 from bertpipe.retrieval.passage_store import PassageStore
+from bertpipe.retrieval.search_result import MODES, Mode
 from bertpipe.retrieval.terms import passage_terms
 from bertpipe.retrieval.vectors import VectorIndex
 from bertpipe.tasks.bootstrap import bootstrap_interval

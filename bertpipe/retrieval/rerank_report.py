@@ -10,9 +10,9 @@ import numpy as np
 
 from bertpipe.models.passage_ranker import PassageRanker
 from bertpipe.retrieval.fusion import WEIGHTS
-from bertpipe.retrieval.index import Mode
 from bertpipe.retrieval.report import FEWEST_QUERIES, METRICS, Judged, in_first_half, measures_of, summary
 from bertpipe.retrieval.reranking import mixed
+from bertpipe.retrieval.search_result import Mode
 
 DEPTH = 20
 """Candidates that are read for each query."""

@@ -58,7 +58,7 @@ def index(run: StageRun) -> dict[str, Any]:
     import numpy as np
 
     from bertpipe.retrieval.encoder import encoder_digest
-    from bertpipe.retrieval.index import READER, RERANKER, IndexSettings, build_index, save_report
+    from bertpipe.retrieval.index_folder import READER, RERANKER, IndexSettings, build_index, save_report
     from bertpipe.retrieval.measured_documents import document_keys
     from bertpipe.retrieval.passage_store import PassageStore
     from bertpipe.retrieval.reader import reader_digest
@@ -133,7 +133,7 @@ def _arranged(
 ) -> tuple[VectorIndex, dict[str, Any]]:
     """The vectors' index and what the report says of it; as in the index before where its report still holds."""
     from bertpipe.retrieval.encoder import Encoder
-    from bertpipe.retrieval.index import VECTORS as VECTORS_FOLDER
+    from bertpipe.retrieval.index_folder import VECTORS as VECTORS_FOLDER
     from bertpipe.retrieval.tuning import MOST_QUERIES, build_tuned
     from bertpipe.retrieval.vectors import VectorIndex
 
@@ -190,7 +190,7 @@ def _earlier_report(
     """
     import numpy as np
 
-    from bertpipe.retrieval.index import MEASURED, REPORT
+    from bertpipe.retrieval.index_folder import MEASURED, REPORT
     from bertpipe.retrieval.measured_documents import documents_since
     from bertpipe.retrieval.passage_store import PassageStore
     from bertpipe.retrieval.report import STALE_SHARE

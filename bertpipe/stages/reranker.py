@@ -78,7 +78,7 @@ def learn_to_rank(run: StageRun) -> dict[str, Any]:
     from bertpipe.models.onnx_export import export_reranker
     from bertpipe.models.passage_ranker import RERANKING, RerankerSettings
     from bertpipe.retrieval.encoder import EncoderSettings
-    from bertpipe.retrieval.index import RERANKER as RERANKER_FOLDER
+    from bertpipe.retrieval.index_folder import RERANKER as RERANKER_FOLDER
     from bertpipe.retrieval.reranker import GRAPH
     from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
     from bertpipe.training.labelled_batches import LabelledBatches

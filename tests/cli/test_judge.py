@@ -7,9 +7,9 @@ import pytest
 from rich.cells import cell_len
 
 from bertpipe.cli.judge import KEYS, JudgingSession
-from bertpipe.retrieval.index import Hit, SearchResult
 from bertpipe.retrieval.judgement_files import JudgementFiles
 from bertpipe.retrieval.passage import Passage
+from bertpipe.retrieval.search_result import Hit, SearchResult
 from bertpipe.text.readers.queries import Query
 
 QUERIES = [Query("1", "water"), Query("2", "怎样 \x1b[2J备份")]

@@ -17,7 +17,7 @@ REPORT = {
 
 
 def test_the_file_is_the_index_s():
-    from bertpipe.retrieval.index import REPORT as NAME
+    from bertpipe.retrieval.index_folder import REPORT as NAME
 
     assert NAME == FILE
 

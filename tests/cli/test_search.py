@@ -9,8 +9,8 @@ from rich.cells import cell_len
 import bertpipe.pipeline.artefact
 import bertpipe.retrieval.index
 from bertpipe.cli.main import invoke
-from bertpipe.retrieval.index import Hit, SearchResult
 from bertpipe.retrieval.passage import Passage
+from bertpipe.retrieval.search_result import Hit, SearchResult
 
 TEXT = "Sorting a list is simple: call sort. It changes the list itself, and keeps equal items in order."
 

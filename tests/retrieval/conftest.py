@@ -66,7 +66,7 @@ TEXTS = {
 def built_index(tmp_path_factory, encoder, encoder_folder):
     """A folder with an index of a few passages, three of a document; look at it only."""
     from bertpipe.retrieval.encoder import encoder_digest
-    from bertpipe.retrieval.index import IndexSettings, build_index
+    from bertpipe.retrieval.index_folder import IndexSettings, build_index
     from bertpipe.retrieval.passage import Passage
     from bertpipe.retrieval.passage_store import PassageStore
 

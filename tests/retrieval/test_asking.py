@@ -10,7 +10,8 @@ from bertpipe.models.task_settings import QUESTION_ANSWERING, SETTINGS, TaskSett
 from bertpipe.retrieval.asking import ask, passage_priors
 from bertpipe.retrieval.best_sentences import best_sentences
 from bertpipe.retrieval.encoder import encoder_digest
-from bertpipe.retrieval.index import READER, Index, IndexSettings, build_index
+from bertpipe.retrieval.index import Index
+from bertpipe.retrieval.index_folder import READER, IndexSettings, build_index
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.passage_store import PassageStore
 from bertpipe.retrieval.reader import GRAPH, open_reader, reader_digest

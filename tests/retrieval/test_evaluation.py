@@ -6,9 +6,10 @@ import pytest
 from bertpipe.progress import Silent
 from bertpipe.retrieval.document_ranking import rank_documents
 from bertpipe.retrieval.evaluation import evaluate_index
-from bertpipe.retrieval.index import MODES, Index
+from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.judged_queries import JudgedQueries
 from bertpipe.retrieval.query_batches import search_many
+from bertpipe.retrieval.search_result import MODES
 from bertpipe.text.readers.queries import Query
 
 QUERIES = [Query("q1", "wash the burrs with water"), Query("q2", "怎样清洗滤芯"), Query("q3", "zzz")]

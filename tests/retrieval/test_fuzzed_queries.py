@@ -11,7 +11,8 @@ import pytest
 
 from bertpipe.cli.main import invoke
 from bertpipe.pipeline.artefact import Artefact
-from bertpipe.retrieval.index import MODES, Index
+from bertpipe.retrieval.index import Index
+from bertpipe.retrieval.search_result import MODES
 
 MILLION = 2**20
 # A search of an ordinary query takes a millisecond; on a busy machine, a stretch without a turn can last this long.

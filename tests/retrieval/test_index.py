@@ -9,7 +9,8 @@ from bertpipe.errors import ArtefactError, ConfigError
 from bertpipe.retrieval.encoder import GRAPH, encoder_digest
 from bertpipe.retrieval.encoder import SETTINGS as ENCODER_SETTINGS
 from bertpipe.retrieval.fusion import fuse
-from bertpipe.retrieval.index import Index, IndexSettings, build_index
+from bertpipe.retrieval.index import Index
+from bertpipe.retrieval.index_folder import IndexSettings, build_index
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.passage_store import PassageStore
 from bertpipe.text.tokenizer import MODEL_FILE

@@ -19,7 +19,8 @@ from bertpipe.pipeline.artefact import Artefact, Manifest
 from bertpipe.pipeline.lock import run_lock
 from bertpipe.retrieval.candidates import DEPTH
 from bertpipe.retrieval.fusion import fuse
-from bertpipe.retrieval.index import MODES, Index
+from bertpipe.retrieval.index import Index
+from bertpipe.retrieval.search_result import MODES
 from bertpipe.text.document import Document
 
 WORDS = ["apple", "bread", "candle", "door", "engine", "flute", "garden", "hammer", "island", "jacket", "kettle"]

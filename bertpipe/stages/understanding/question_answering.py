@@ -63,7 +63,7 @@ def learn_to_read(run: StageRun) -> dict[str, Any]:
     from bertpipe.models.checkpoint import load_reader, save_model
     from bertpipe.models.onnx_export import export_reader
     from bertpipe.models.quantization import quantize
-    from bertpipe.retrieval.index import READER as READER_FOLDER
+    from bertpipe.retrieval.index_folder import READER as READER_FOLDER
     from bertpipe.retrieval.reader import GRAPH
     from bertpipe.stages.understanding.search_tuning import tune_for_search
     from bertpipe.tasks.answer_worth import AnswerWorth
