@@ -62,7 +62,7 @@ def judge(folder: str | None, queries: str | None, sample: int, k: int, out: str
     index = open_index(folder, pipeline)
 
     from bertpipe.retrieval.judgement_files import QRELS, QUERIES, JudgementFiles
-    from bertpipe.retrieval.pooling import queries_of_corpus, sampled_queries
+    from bertpipe.retrieval.judging_pool import queries_of_corpus, sampled_queries
     from bertpipe.text.readers.queries import read_queries
 
     if queries is not None:
@@ -142,7 +142,7 @@ class JudgingSession:
 
     def _pool(self, number: int) -> list[RankedDocument]:
         if number not in self._pools:
-            from bertpipe.retrieval.pooling import pooled_documents
+            from bertpipe.retrieval.judging_pool import pooled_documents
 
             self._pools[number] = pooled_documents(self._index, self._queries[number], self._k)
         return self._pools[number]

@@ -3,8 +3,8 @@ import pytest
 from bertpipe.retrieval.document_ranking import rank_documents
 from bertpipe.retrieval.held_out import held_out_queries
 from bertpipe.retrieval.index import Index
+from bertpipe.retrieval.judging_pool import pooled_documents, queries_of_corpus, sampled_queries
 from bertpipe.retrieval.passage import Passage
-from bertpipe.retrieval.pooling import pooled_documents, queries_of_corpus, sampled_queries
 from bertpipe.retrieval.search_result import MODES
 from bertpipe.text.document import Document
 from bertpipe.text.readers.queries import Query
