@@ -23,7 +23,9 @@ def index(built_index):
 
 @pytest.fixture(scope="module")
 def judged(index):
-    return JudgedQueries(QUERIES, QRELS, {one: one.partition("#")[2] for one in index.passages.documents()}, ["gone"])
+    return JudgedQueries(
+        QUERIES, QRELS, {one: one.partition("#")[2] for one, _ in index.passages.documents()}, ["gone"]
+    )
 
 
 @pytest.fixture(scope="module")

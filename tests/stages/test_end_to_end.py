@@ -109,7 +109,7 @@ def test_one_changed_character_and_back_again(project):
 
 
 def test_retrain_learns_from_the_corpus_as_it_is(project):
-    (project.docs / "new.txt").write_text(
+    (project.docs / "quokka.txt").write_text(
         "Something new\n\n" + "The quokka is an animal of Australia. It eats leaves. " * 5
     )
     assert project.ran() == ["corpus", "embed", "index"]

@@ -68,13 +68,13 @@ def test_each_query_has_its_own_passage_and_others(mined):
             texts = [[named[number] for number in row.tolist() if number in named] for row in rows]
             assert all(text[0] == f"q{pair}" for text in texts)
             # A title that only wrong passages have would give them away.
-            assert all(("title" in text) == ("title" in texts[0]) for text in texts)
+            assert "title" in texts[0] or not any("title" in text for text in texts)
             passages = [next(word for word in text if word[0] == "p") for text in texts]
             assert passages[0] == f"p{pair % 20}"
             assert len(set(passages)) == 5
             known = {f"p{one}" for one in mined.negatives[pair] if one >= 0}
             assert len(known & set(passages[1:])) == min(4, len(known))
-    assert len(seen) > 35
+    assert len(seen) > 30
 
 
 def test_fewer_passages_than_are_wanted(user_pairs):
