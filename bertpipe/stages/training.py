@@ -34,7 +34,7 @@ class TrainingConfig(BaseModel, extra="forbid"):
     weight_decay: float = Field(0.01, ge=0, description="Decay of the weight matrices.")
     seed: int = Field(0, ge=0, description="Seed of the weights, the order and all random choices.")
     precision: Literal["32-true", "bf16-mixed"] = Field(
-        "32-true", description="Arithmetic; bf16-mixed is for GPUs and CPUs that have it (on a CPU: AMX)."
+        "32-true", description="Arithmetic; bf16-mixed is for GPUs and CPUs that have it (AMX, AVX-512 with bfloat16)."
     )
     accelerator: Annotated[Literal["auto", "cpu", "gpu", "mps"], NEUTRAL] = Field(
         "auto", description="What to train on; auto: a GPU if there is one."
