@@ -32,6 +32,7 @@ from bertpipe.retrieval.index_folder import (
     build_index,
     no_index,
     open_parts,
+    require_own,
     save_report,
 )
 from bertpipe.retrieval.lexical import LexicalIndex
@@ -196,13 +197,7 @@ class Index:
     def _open_reader(self, place: Path) -> PassageReader:
         from bertpipe.retrieval.reader import open_reader, reader_digest
 
-        found = reader_digest(place / READER)
-        if found != self.settings.reader:
-            raise ArtefactError(
-                f"{self.folder}: the index was built with reader {self.settings.reader[:12]}, "
-                f"but reader {found[:12]} lies in it",
-                hint="Build the index again with `bertpipe index --force`.",
-            )
+        require_own(self.folder, "reader", self.settings.reader, reader_digest(place / READER))
         return open_reader(place / READER, self.threads)
 
     @property
@@ -219,13 +214,7 @@ class Index:
     def _open_reranker(self, place: Path) -> PassageRanker:
         from bertpipe.retrieval.reranker import open_reranker, reranker_digest
 
-        found = reranker_digest(place / RERANKER)
-        if found != self.settings.reranker:
-            raise ArtefactError(
-                f"{self.folder}: the index was built with reranker {self.settings.reranker[:12]}, "
-                f"but reranker {found[:12]} lies in it",
-                hint="Build the index again with `bertpipe index --force`.",
-            )
+        require_own(self.folder, "reranker", self.settings.reranker, reranker_digest(place / RERANKER))
         return open_reranker(place / RERANKER, self.threads)
 
     def report(self) -> dict[str, Any]:
@@ -285,17 +274,18 @@ class Index:
             numbers, score, sides, parts = self._rank(
                 query, max(k, reranking.candidates) if reranking else k, mode, among, vector
             )
-            if ranker and reranking and len(numbers):
-                first = self._passages.get_many(numbers[: reranking.candidates].tolist())
+            found = self._passages.get_many(numbers.tolist())
+            if ranker and reranking and found:
+                first = found[: reranking.candidates]
                 read = reranking.read(ranker, query, [(passage.title, passage.text) for passage in first])
                 score = mixed(score, read, reranking.weight)
                 order = np.argsort(-score, kind="stable")
                 reranked = len(read)
                 unread = np.full(len(score) - reranked, np.nan, dtype=np.float32)
                 sides["reranker"] = np.concatenate([read, unread])
-                numbers, score, parts = numbers[order], score[order], {}
+                found, score, parts = [found[place] for place in order], score[order], {}
                 sides = {name: values[order] for name, values in sides.items()}
-            found = self._passages.get_many(numbers[:k].tolist())
+            found = found[:k]
             of_sides, of_parts = _rows(sides, len(found)), _rows(parts, len(found))
             for rank, one in enumerate(zip(score[:k].tolist(), found, of_sides, of_parts, strict=True), start=1):
                 hits.append(Hit(rank, *one))

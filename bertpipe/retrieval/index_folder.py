@@ -171,6 +171,25 @@ def open_parts(folder: Path) -> tuple[IndexSettings, PassageStore, LexicalIndex,
     return settings, passages, lexical, vectors
 
 
+def require_own(folder: Path, what: str, built_with: str, found: str) -> None:
+    """Makes sure that a model in an index is the one that it was built with.
+
+    Args:
+        folder: The index.
+        what: The model: "reader".
+        built_with: The digest that ``index.json`` has.
+        found: The digest of what lies in the folder.
+
+    Raises:
+        ArtefactError: It is another one.
+    """
+    if found != built_with:
+        raise ArtefactError(
+            f"{folder}: the index was built with {what} {built_with[:12]}, but {what} {found[:12]} lies in it",
+            hint="Build the index again with `bertpipe index --force`.",
+        )
+
+
 def save_report(folder: Path, report: dict[str, Any], measured: np.ndarray, present: np.ndarray) -> None:
     """Writes a report, and which documents it was measured on, beside the documents of now."""
     report = report | {"documents": len(measured), "since": documents_since(measured, present)}
