@@ -128,6 +128,10 @@ strict = false
 # beside each with an answer. 0: every question has one.
 negatives = 0.5
 
+# Share of the questions that are also asked with a name, number or word of the
+# text exchanged, so that it does not answer them.
+changed = 0.25
+
 """
 
 

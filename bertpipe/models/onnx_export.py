@@ -19,7 +19,7 @@ from bertpipe.models.answer_reader import AnswerReader
 from bertpipe.models.cross_encoder import CrossEncoder
 from bertpipe.models.encoder import TextEncoder
 
-OPSET = 18
+OPSET = 20  # the first with GELU as one operator
 
 
 def export_encoder(encoder: TextEncoder, path: Path) -> None:

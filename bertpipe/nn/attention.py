@@ -27,7 +27,7 @@ def reference_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor 
     """
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.size(-1))  # (B, H, T, S)
     if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
+        scores = scores + torch.where(mask, 0.0, float("-inf")).to(scores.dtype)
     return torch.softmax(scores, dim=-1) @ value  # (B, H, T, K)
 
 
@@ -125,8 +125,10 @@ class MultiHeadAttention(nn.Module):
         if rotary is not None:
             query = rotary(query, position_ids)
         dropout = self.dropout if self.training else 0.0
-        if query.device.type == "cpu" and query.dtype == torch.bfloat16 and torch.is_grad_enabled() and not dropout:
-            # The backward pass of PyTorch's fused kernel is up to five times slower here, and no faster up to T = 512.
+        # The backward pass of PyTorch's fused kernel is up to five times slower here, and no faster up to T = 512.
+        slow = query.device.type == "cpu" and query.dtype == torch.bfloat16 and torch.is_grad_enabled() and not dropout
+        # In a graph the fused kernel becomes more steps than the equation has: it looks for rows that see nothing.
+        if slow or torch.compiler.is_exporting():
             if causal:
                 mask = torch.ones(query.size(2), key.size(2), dtype=torch.bool).tril()
             mixed = reference_attention(query, key, value, mask)

@@ -1,4 +1,7 @@
+from collections import Counter
+
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -62,3 +65,12 @@ def test_the_graph_of_a_reranker_agrees_with_the_model(tmp_path):
         got = session.run(None, feed)[0]
         assert got.shape == (batch,)
         np.testing.assert_allclose(got, model(ids, mask, types).detach().numpy(), atol=1e-5)
+
+
+def test_a_graph_has_as_few_steps_as_the_equations(tmp_path):
+    """Attention is computed as it is written, and GELU is one operator: each step more costs time in every layer."""
+    config = BertConfig(60, width=32, layers=2, heads=4, inner=64, max_length=24, activation="gelu")
+    export_encoder(TextEncoder(Bert(config)), tmp_path / "encoder.onnx")
+    counts = Counter(node.op_type for node in onnx.load(tmp_path / "encoder.onnx").graph.node)
+    assert counts["Softmax"] == counts["Gelu"] == 2
+    assert counts["IsNaN"] == counts["Erf"] == 0

@@ -47,6 +47,12 @@ class QuestionAnsweringConfig(UnderstandingConfig):
     negatives: float = Field(
         0.5, ge=0, le=4, description="Questions asked about another text of their article, beside each with an answer."
     )
+    changed: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="Share of the questions also asked with a name, number or word exchanged: no answer.",
+    )
     quantize: bool = Field(
         False, description="The graph that answers without torch computes in 8 bits: faster, a little less exact."
     )
@@ -71,6 +77,7 @@ def learn_to_read(run: StageRun) -> dict[str, Any]:
     from bertpipe.training.answer_windows import AnswerWindows
     from bertpipe.training.answering import Answering, answers_of
     from bertpipe.training.budget import training_device
+    from bertpipe.training.changed_questions import changed_questions
     from bertpipe.training.dev_scored import dev_outputs
     from bertpipe.training.labelled_batches import LabelledBatches
     from bertpipe.training.layer_rates import freeze, layer_scales
@@ -89,19 +96,26 @@ def learn_to_read(run: StageRun) -> dict[str, Any]:
     freeze(bert, config.freeze)
     questions, dev_questions = _questions(run)
 
-    def windows(asked: Sequence[Question], negatives: float, label: str) -> AnswerWindows:
+    def windows(asked: Sequence[Question], *, made_up: bool, label: str) -> AnswerWindows:
+        if made_up:
+            asked = [*asked, *changed_questions(asked, config.changed, config.seed)]
         run.progress.start(label, total=len(asked), unit="questions")
         made = AnswerWindows(
-            asked, base.tokenizer, frame, negatives=negatives, seed=config.seed, advance=run.progress.advance
+            asked,
+            base.tokenizer,
+            frame,
+            negatives=config.negatives if made_up else 0.0,
+            seed=config.seed,
+            advance=run.progress.advance,
         )
         run.progress.finish()
         if made.cut:
             run.progress.note(f"{made.cut:,} questions are cut at {frame.question_tokens} tokens (question_tokens)")
         return made
 
-    learned = windows(questions, config.negatives, "reading questions")
+    learned = windows(questions, made_up=True, label="reading questions")
     own_negatives = any(one.impossible for one in dev_questions)
-    dev = windows(dev_questions, 0.0 if own_negatives else config.negatives, "reading dev questions")
+    dev = windows(dev_questions, made_up=not own_negatives, label="reading dev questions")
     worth = AnswerWorth(dev.golds)
 
     def batches(sequences: AnswerWindows, factor: int = 1) -> LabelledBatches:

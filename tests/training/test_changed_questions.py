@@ -1,0 +1,72 @@
+import pytest
+
+from bertpipe.text.readers.squad import Answer, Question
+from bertpipe.training.changed_questions import changed_questions
+
+FILLER = [f"Nothing of note was said about matter {number} on that day." for number in range(90)]
+ASKED = [
+    (
+        "When did Ann Brown build the boat?",
+        "Ann Brown built the boat in 1987. Bob Stone had sold her the oak.",
+        "1987",
+    ),
+    ("What did Bob Stone find in 1954?", "In 1954 Bob Stone found a map under a bridge.", "a map"),
+    ("In 1931, what was repaired?", "The old mill was repaired in 1931 and in 1944.", "The old mill"),
+    ("In 1860, who lived there?", "The house stood empty but for a fisherman in 1860.", "a fisherman"),
+    ("松岛何时修建了石桥？", "石桥于一九三一年由松岛修建。", "一九三一年"),
+    ("竹原去过哪里？", "竹原曾在江边开办学校，石桥在旁边。", "江边"),
+]
+
+
+def questions():
+    for number, (asked, context, answer) in enumerate(ASKED):
+        yield Question(str(number), asked, context, "a", (Answer(answer, context.index(answer)),), False)
+    for number, context in enumerate(FILLER):
+        yield Question(f"f{number}", "?", context, "f", (), True)
+
+
+def changed(share=1.0, seed=0, some=None):
+    return list(changed_questions(list(questions()) if some is None else some, share, seed))
+
+
+def test_one_stretch_is_exchanged_for_one_of_its_kind():
+    found = {one.id: one for one in changed()}
+    originals = {one.id: one for one in questions()}
+    assert {name: one.question for name, one in found.items()} == {
+        "0, changed": "When did Bob Stone build the boat?",
+        "1, changed": "What did Ann Brown find in 1954?",
+        "2, changed": "In 1860, what was repaired?",
+        "3, changed": "In 1931, who lived there?",
+        "4, changed": "竹原何时修建了石桥？",
+        "5, changed": "松岛去过哪里？",
+    }
+    for name, one in found.items():
+        before = originals[name.removesuffix(", changed")]
+        assert one.impossible
+        assert one.answers == ()
+        assert (one.context, one.title) == (before.context, before.title)
+
+
+def test_what_is_changed_depends_on_the_seed_alone():
+    many = [
+        Question(f"{one.id} {copy}", one.question, one.context, one.title, one.answers, one.impossible)
+        for copy in range(40)
+        for one in questions()
+    ]
+    half = changed(0.5, some=many)
+    assert half == changed(0.5, some=many)
+    assert half != changed(0.5, seed=1, some=many)
+    assert 0.3 * len(changed(1.0, some=many)) < len(half) < 0.7 * len(changed(1.0, some=many))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_questions_without_an_answer_are_left_alone(share):
+    assert changed(share, some=[one for one in questions() if one.impossible]) == []
+    assert changed(0.0) == []
+
+
+def test_nothing_to_exchange_it_for():
+    alone = next(iter(questions()))
+    fillers = [one for one in questions() if one.impossible]
+    assert changed(some=[alone, *fillers]) == []
+    assert changed(some=[]) == []
