@@ -70,12 +70,16 @@ class PassageRanker:
         tokenizer: The model's.
         settings: The model's limits.
         run: The model.
+        batch_tokens: Tokens that it is given at once, padding included; a longer text is given by itself.
     """
 
-    def __init__(self, tokenizer: Tokenizer, settings: RerankerSettings, run: Run) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, settings: RerankerSettings, run: Run, batch_tokens: int = BATCH_TOKENS
+    ) -> None:
         self.tokenizer = tokenizer
         self.settings = settings
         self._run = run
+        self._batch_tokens = batch_tokens
 
     def scores(self, query: str, passages: Sequence[tuple[str, str]]) -> np.ndarray:
         """Scores passages; only the differences between the passages of one query mean anything.
@@ -104,7 +108,7 @@ class PassageRanker:
         encoded = dict(zip(texts, self.tokenizer.encode_batch([one[: 32 * limit] for one in texts]), strict=True))
         sequences = [self.sequence(*(encoded[text] for text in pair)) for pair in pairs]
         scores = np.empty(len(sequences), dtype=np.float32)
-        for batch in like_length([len(ids) for ids, _ in sequences], BATCH_TOKENS):
+        for batch in like_length([len(ids) for ids, _ in sequences], self._batch_tokens):
             input_ids, attention_mask = padded([sequences[number][0] for number in batch], self.tokenizer.pad_id)
             token_type_ids, _ = padded([sequences[number][1] for number in batch], 0)
             scores[batch] = self._run(input_ids, attention_mask, token_type_ids)

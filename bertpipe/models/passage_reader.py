@@ -69,13 +69,17 @@ class PassageReader:
         tokenizer: The model's.
         settings: The model's limits and threshold.
         run: The model.
+        batch_tokens: Tokens that it is given at once, padding included; a longer text is given by itself.
     """
 
-    def __init__(self, tokenizer: Tokenizer, settings: TaskSettings, run: Run) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, settings: TaskSettings, run: Run, batch_tokens: int = BATCH_TOKENS
+    ) -> None:
         self.tokenizer = tokenizer
         self.settings = settings
         self.frame = QuestionFrame(settings.max_tokens, settings.stride, settings.question_tokens)
         self._run = run
+        self._batch_tokens = batch_tokens
 
     def read(
         self, question: str, passages: Sequence[str], priors: Sequence[float] | None = None, k: int = 5
@@ -136,7 +140,7 @@ class PassageReader:
 
     def _logits(self, windows: Sequence[ReadingWindow]) -> list[WindowLogits]:
         found: dict[int, WindowLogits] = {}
-        for batch in like_length([len(window.input_ids) for window in windows], BATCH_TOKENS):
+        for batch in like_length([len(window.input_ids) for window in windows], self._batch_tokens):
             chosen = [windows[number] for number in batch]
             input_ids, attention_mask = padded([window.input_ids for window in chosen], self.tokenizer.pad_id)
             token_type_ids, _ = padded([window.token_type_ids for window in chosen], 0)

@@ -10,6 +10,9 @@ import onnxruntime
 
 from bertpipe.errors import ArtefactError
 
+FEW_TOKENS = 384
+"""Tokens, padding included, that a graph is given at once to read a few passages for a query: with more, the padding of
+texts of several lengths costs more than starting again, and what is computed falls out of the cache."""
 # Fused with the addition before it, layer normalisation is slower (onnxruntime 1.32, CPU): of a graph in 8 bits by 15%.
 SLOWER = ["SkipLayerNormFusion", "BiasSkipLayerNormFusion"]
 

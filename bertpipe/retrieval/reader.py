@@ -9,7 +9,7 @@ import numpy as np
 from bertpipe.errors import ArtefactError
 from bertpipe.models.passage_reader import PassageReader
 from bertpipe.models.task_settings import QUESTION_ANSWERING, SETTINGS, TaskSettings
-from bertpipe.retrieval.graph import files_digest, open_graph
+from bertpipe.retrieval.graph import FEW_TOKENS, files_digest, open_graph
 from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
 
 GRAPH = "reader.onnx"
@@ -53,4 +53,4 @@ def open_reader(folder: Path, threads: int = 0) -> PassageReader:
         feed = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
         return session.run(None, feed)[0]
 
-    return PassageReader(Tokenizer(folder), settings, run)
+    return PassageReader(Tokenizer(folder), settings, run, FEW_TOKENS)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bertpipe.models.passage_ranker import SETTINGS, PassageRanker, RerankerSettings
-from bertpipe.retrieval.graph import files_digest, open_graph
+from bertpipe.retrieval.graph import FEW_TOKENS, files_digest, open_graph
 from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
 
 GRAPH = "reranker.onnx"
@@ -49,4 +49,4 @@ def open_reranker(folder: Path, threads: int = 0) -> PassageRanker:
         feed = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
         return session.run(None, feed)[0]
 
-    return PassageRanker(Tokenizer(folder), settings, run)
+    return PassageRanker(Tokenizer(folder), settings, run, FEW_TOKENS)

@@ -67,6 +67,22 @@ def test_the_query_is_read_before_the_passage_and_within_limits():
     assert all(ids.shape[1] == 20 for ids, _, _ in seen)
 
 
+def test_batches_keep_to_their_size():
+    sizes = []
+
+    def run(input_ids, attention_mask, token_type_ids):
+        sizes.append(input_ids.size)
+        return attention_mask.sum(1).astype(np.float32)
+
+    passages = [("", "p" * length) for length in (3, 30, 12, 4, 25)]
+    ranker = PassageRanker(Letters(), RerankerSettings(40, 6), run, batch_tokens=50)
+    few = ranker.scores("abc", passages)
+    assert len(sizes) > 1
+    assert max(sizes) <= 50
+    whole = PassageRanker(Letters(), RerankerSettings(40, 6), run).scores("abc", passages)
+    np.testing.assert_array_equal(few, whole)
+
+
 def test_settings(tmp_path):
     RerankerSettings(192, 32).save(tmp_path)
     assert RerankerSettings.load(tmp_path) == RerankerSettings(192, 32)

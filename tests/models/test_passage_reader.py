@@ -37,7 +37,7 @@ class Words:
 def make_reader():
     """Makes a reader that takes the word "gold" for the answer, and counts what it reads."""
 
-    def made(**changes):
+    def made(batch_tokens=4096, **changes):
         words = Words()
         gold = words.id_of("gold")
         batches = []
@@ -49,7 +49,7 @@ def make_reader():
             return np.where(found[..., None], 6.0, 0.0).astype(np.float32).repeat(2, axis=-1)
 
         values = {"max_tokens": 24, "stride": 4, "question_tokens": 6, "answer_tokens": 3} | changes
-        reader = PassageReader(words, TaskSettings(QUESTION_ANSWERING, **values), run)
+        reader = PassageReader(words, TaskSettings(QUESTION_ANSWERING, **values), run, batch_tokens)
         reader.batches = batches
         return reader
 
@@ -67,6 +67,15 @@ def test_the_answer_is_found_wherever_it_stands_in_a_long_text(make_reader):
         assert (answer.text, answer.start) == ("gold", 5 * place)
         assert text[answer.start : answer.end] == "gold"
     assert all(batch.shape[1] <= 24 for batch in reader.batches)
+
+
+def test_batches_keep_to_their_size_and_change_no_answer(make_reader):
+    texts = ["word " * count + "gold " + "word " * (3 * count) for count in (1, 4, 0, 3, 2)]
+    large, small = make_reader(), make_reader(batch_tokens=40)
+    assert small.read("where is it?", texts) == large.read("where is it?", texts)
+    assert len(large.batches) == 1
+    assert len(small.batches) > 2
+    assert all(batch.size <= 40 for batch in small.batches)
 
 
 def test_every_window_is_read_and_batches_are_small(make_reader):
