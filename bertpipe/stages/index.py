@@ -20,6 +20,7 @@ from bertpipe.text.document import read_documents
 if TYPE_CHECKING:
     import numpy as np
 
+    from bertpipe.retrieval.encoder import Encoder
     from bertpipe.retrieval.held_out import HeldOutQuery
     from bertpipe.retrieval.passage_store import PassageStore
     from bertpipe.retrieval.vectors import VectorIndex
@@ -57,7 +58,7 @@ def index(run: StageRun) -> dict[str, Any]:
     """Writes an index that holds all a search needs, and its report."""
     import numpy as np
 
-    from bertpipe.retrieval.encoder import encoder_digest
+    from bertpipe.retrieval.encoder import Encoder, encoder_digest
     from bertpipe.retrieval.index_folder import READER, RERANKER, IndexSettings, build_index, save_report
     from bertpipe.retrieval.measured_documents import document_keys
     from bertpipe.retrieval.passage_store import PassageStore
@@ -72,7 +73,10 @@ def index(run: StageRun) -> dict[str, Any]:
         present = document_keys(store)
         earlier = _earlier_report(run, store, present)
     queries = [] if earlier else _queries(run)
-    dense, structure = _arranged(run, vectors, queries, earlier[0]["structure"] if earlier else None)
+    encoder = None if earlier else Encoder(encoder_folder)
+    run.progress.start("arranging vectors", unit="passages")
+    dense, structure = _arranged(run, vectors, queries, encoder)
+    run.progress.finish()
     run.progress.start("indexing passages", total=len(vectors), unit="passages")
     store = build_index(
         run.out,
@@ -85,10 +89,12 @@ def index(run: StageRun) -> dict[str, Any]:
         dense=dense,
     )
     run.progress.finish()
-    if earlier:
+    if encoder is None:
+        assert earlier is not None
         report, measured = earlier
     else:
-        report, measured = _measure(run, queries, store, vectors, reranker) | {"structure": structure}, present
+        report = _measure(run, queries, store, vectors, encoder, reranker) | {"structure": structure}
+        measured = present
     save_report(run.out, report, measured, present)
     mode = report["mode"] if run.config.mode == "auto" else run.config.mode
     settings = IndexSettings(
@@ -129,44 +135,42 @@ def _queries(run: StageRun) -> list[HeldOutQuery]:
 
 
 def _arranged(
-    run: StageRun, vectors: np.ndarray, queries: Sequence[HeldOutQuery], earlier: dict[str, Any] | None
+    run: StageRun, vectors: np.ndarray, queries: Sequence[HeldOutQuery], encoder: Encoder | None
 ) -> tuple[VectorIndex, dict[str, Any]]:
-    """The vectors' index and what the report says of it; as in the index before where its report still holds."""
-    from bertpipe.retrieval.encoder import Encoder
+    """The vectors' index and what the report says of it; without an encoder, as in the index before."""
     from bertpipe.retrieval.index_folder import VECTORS as VECTORS_FOLDER
     from bertpipe.retrieval.tuning import MOST_QUERIES, build_tuned
     from bertpipe.retrieval.vectors import VectorIndex
 
-    run.progress.start("arranging vectors", unit="passages")
-    if earlier is not None and run.previous is not None:
-        found, report = VectorIndex.open(run.previous / VECTORS_FOLDER).with_vectors(vectors), earlier
-    else:
-        encoder = Encoder(run.inputs["finetune"] / ENCODER)
-        tuned = build_tuned(
-            vectors,
-            lambda: encoder.encode_queries([query.text for query in queries[:MOST_QUERIES]]),
-            structure=run.config.structure,
-            memory_mb=run.config.memory_mb,
-            target=run.config.recall,
-            seed=run.config.seed,
-        )
-        found, report = tuned.index, tuned.report
-    run.progress.finish()
-    return found, report
+    if encoder is None:
+        assert run.previous is not None
+        return VectorIndex.open(run.previous / VECTORS_FOLDER).with_vectors(vectors), {}
+    tuned = build_tuned(
+        vectors,
+        lambda: encoder.encode_queries([query.text for query in queries[:MOST_QUERIES]]),
+        structure=run.config.structure,
+        memory_mb=run.config.memory_mb,
+        target=run.config.recall,
+        seed=run.config.seed,
+    )
+    return tuned.index, tuned.report
 
 
 def _measure(
-    run: StageRun, queries: Sequence[HeldOutQuery], store: PassageStore, vectors: np.ndarray, reranker: Path | None
+    run: StageRun,
+    queries: Sequence[HeldOutQuery],
+    store: PassageStore,
+    vectors: np.ndarray,
+    encoder: Encoder,
+    reranker: Path | None,
 ) -> dict[str, Any]:
     """Measures on held-out queries how well the index finds, and whether a reranker helps."""
-    from bertpipe.retrieval.encoder import Encoder
     from bertpipe.retrieval.report import judge, make_report
     from bertpipe.retrieval.rerank_report import make_rerank_report, read_candidates
     from bertpipe.retrieval.reranker import open_reranker
 
     overlap = Manifest.read(run.inputs["embed"]).config["overlap"]
     run.progress.start("measuring on held-out queries", total=len(queries), unit="queries")
-    encoder = Encoder(run.inputs["finetune"] / ENCODER)
     judged = judge(queries, store, vectors, encoder, overlap=overlap, advance=run.progress.advance)
     run.progress.finish()
     report = make_report(judged, run.config.seed)
