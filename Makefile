@@ -1,9 +1,10 @@
 # make demo    a search engine for Python's own documentation, from nothing, in minutes
-# make test    the tests
+# make test    the tests, JOBS files at a time (2)
 # make check   formatting, lint and types
 # make bench   the comparisons in benchmarks/ (slow; see benchmarks/RESULTS.md)
 
 PYTHON ?= python3
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -23,7 +24,7 @@ demo: $(INSTALLED)
 		"  $(BIN)/bertpipe status          # what is fresh, and why the rest is not"
 
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 check: $(INSTALLED)
 	@$(BIN)/ruff format --check .
