@@ -84,7 +84,8 @@ budget = "30m"
     ),
     "sst2": understanding(
         "classification",
-        'data = "train.tsv"\ndev = "dev.tsv"\ntext_field = "1"\nlabel_field = "2"\n',
+        'data = "train.tsv"\ndev = "dev.tsv"\ntext_field = "1"\nlabel_field = "2"\n'
+        "lr = 2e-4\nlayer_decay = 0.8\ndropout = 0.1\nepochs = 5\n",
         copy("sst2/train.tsv", "sst2/dev.tsv"),
         "dev.tsv",
     ),
@@ -130,7 +131,9 @@ budget = "30m"
         squad,
         "answerable.json",
     ),
-    "drcd": understanding("question-answering", 'data = "train.json"\n', articles_of_drcd, "test.json"),
+    "drcd": understanding(
+        "question-answering", 'data = "train.json"\nlr = 2e-4\ndropout = 0.0\n', articles_of_drcd, "test.json"
+    ),
 }
 
 
