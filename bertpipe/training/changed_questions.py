@@ -16,10 +16,10 @@ _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(f"[{_UNSPACED}]|[^\\W{_UNSPACED}]+")
 # What may stand between the words of a stretch.
 _GAP = re.compile(r"[\s'’.·-]*")
-# Words of the longest stretch that is exchanged, and how much rarer than a word of every second text one has to be.
+# Words of the longest stretch that is exchanged; it begins and ends with words that one text of twenty has at most.
 LONGEST, RARE = 6, math.log(20)
-# Of these a single one is no word.
-HAN = "characters"
+# The kind of a stretch without spaces. A single character is no word.
+UNSPACED = "characters"
 # Stretches of an article that are tried in the place of one.
 TRIES = 30
 # How often a stretch that stands in the text as well is preferred: those are told apart by what the text says alone.
@@ -113,7 +113,7 @@ def _rarest(question: str, text: str, weights: Mapping[str, float]) -> _Stretch 
                 continue
             start, end = words[first].start(), words[last].end()
             kind = _kind(question[start:end])
-            if last > first or kind != HAN:
+            if last > first or kind != UNSPACED:
                 stretch = _Stretch(start, end, question[start:end], run, f"{last - first + 1} {kind}")
                 best, most = stretch, sum(own)
     return best
@@ -124,5 +124,5 @@ def _kind(text: str) -> str:
     if any(character.isdigit() for character in text):
         return f"number of {len(text)}"
     if re.match(f"[{_UNSPACED}]", text):
-        return HAN
+        return UNSPACED
     return "name" if text[0].isupper() else f"...{text[-2:]}"

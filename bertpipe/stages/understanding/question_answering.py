@@ -97,8 +97,10 @@ def learn_to_read(run: StageRun) -> dict[str, Any]:
     questions, dev_questions = _questions(run)
 
     def windows(asked: Sequence[Question], *, made_up: bool, label: str) -> AnswerWindows:
-        if made_up:
+        if made_up and config.changed:
+            run.progress.start("exchanging words of questions", unit="questions")
             asked = [*asked, *changed_questions(asked, config.changed, config.seed)]
+            run.progress.finish()
         run.progress.start(label, total=len(asked), unit="questions")
         made = AnswerWindows(
             asked,
