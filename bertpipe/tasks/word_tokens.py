@@ -9,7 +9,8 @@ from collections.abc import Iterable
 _IDEOGRAPHS = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _KANA = "\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f"
 _IDEOGRAPH = re.compile(f"[{_IDEOGRAPHS}]")
-_TOKEN = re.compile(f"[{_IDEOGRAPHS}{_KANA}]|[^\\W_{_IDEOGRAPHS}{_KANA}]+")
+TOKEN = re.compile(f"[{_IDEOGRAPHS}{_KANA}]|[^\\W_{_IDEOGRAPHS}{_KANA}]+")
+"""A run of letters and digits; Chinese and Japanese characters one by one."""
 
 
 class WordTokens:
@@ -22,7 +23,7 @@ class WordTokens:
 
     def tokenize(self, text: str) -> list[str]:
         """The words of a text, in order, without punctuation."""
-        return _TOKEN.findall(unicodedata.normalize("NFC", text).lower())
+        return TOKEN.findall(unicodedata.normalize("NFC", text).lower())
 
 
 def is_chinese(texts: Iterable[str]) -> bool:

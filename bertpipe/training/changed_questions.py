@@ -8,12 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bertpipe.tasks.word_tokens import TOKEN
 from bertpipe.text.readers.squad import Question
+from bertpipe.text.words import is_unspaced
 from bertpipe.training.visits import generator
 
-# A word, or a character of a script that is written without spaces.
-_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(f"[{_UNSPACED}]|[^\\W{_UNSPACED}]+")
 # What may stand between the words of a stretch.
 _GAP = re.compile(r"[\s'’.·-]*")
 # Words of the longest stretch that is exchanged; it begins and ends with words that one text of twenty has at most.
@@ -93,12 +92,12 @@ def changed_questions(questions: Sequence[Question], share: float, seed: int) ->
 
 def _spaced(text: str) -> str:
     """The words of a text without case, with spaces between and around them."""
-    return f" {' '.join(_WORD.findall(text.casefold()))} "
+    return f" {' '.join(TOKEN.findall(text.casefold()))} "
 
 
 def _rarest(question: str, text: str, weights: Mapping[str, float]) -> _Stretch | None:
     """The stretch of a question that is shared with a text and weighs most; None if there is no rare word in any."""
-    words = list(_WORD.finditer(question))
+    words = list(TOKEN.finditer(question))
     folded = [word.group().casefold() for word in words]
     best, most = None, 0.0
     for first in range(len(words)):
@@ -123,6 +122,6 @@ def _kind(text: str) -> str:
     """A number, a name, or a word with this ending: an inflected form for another keeps the question a sentence."""
     if any(character.isdigit() for character in text):
         return f"number of {len(text)}"
-    if re.match(f"[{_UNSPACED}]", text):
+    if is_unspaced(text[0]):
         return UNSPACED
     return "name" if text[0].isupper() else f"...{text[-2:]}"
