@@ -42,6 +42,11 @@ class FinetuneConfig(TrainingConfig):
         le=8,
         description="Passages beside each pair of yours that look right and are not; found before.",
     )
+    negatives_below: float = Field(
+        0.95,
+        gt=0,
+        description="A passage is wrong if its cosine with the query is below this share of the right one's.",
+    )
     teacher: str = Field(
         "", description="Folder of a trained step reranker, whose judgement of pairs and hard_negatives is learned too."
     )

@@ -45,6 +45,11 @@ class RerankerConfig(HeadConfig):
     negatives: int = Field(
         5, ge=1, le=16, description="Wrong passages beside each right one; words and the encoder find them."
     )
+    negatives_below: float = Field(
+        0.95,
+        gt=0,
+        description="A passage is wrong if its cosine with the query is below this share of the right one's.",
+    )
     dev_share: float = Field(
         0.1, gt=0, lt=1, description="Share of the passages whose queries are measured with, chosen by hashes of them."
     )

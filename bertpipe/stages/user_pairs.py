@@ -25,6 +25,7 @@ class PairsConfig(Protocol):
     query_field: str
     passage_field: str
     passage_title_field: str
+    negatives_below: float
 
 
 def pairs_source(config: PairsConfig, base: Path) -> str:
@@ -161,7 +162,7 @@ def _mined(
 
     queries = encoded([known.query(pair, query_tokens, special) for pair in range(len(known))])
     passages = encoded([known.passage(place, passage_tokens, special) for place in places.tolist()])
-    found = hard_negatives(queries, passages, own, same_query, by_words)
+    found = hard_negatives(queries, passages, own, same_query, by_words, config.negatives_below)
     run.progress.finish()
     shutil.rmtree(folder, ignore_errors=True)
     return np.where(found >= 0, places[found], -1)

@@ -87,20 +87,19 @@ class Contrastive(pl.LightningModule):
         vectors = self._vectors(batch)
         losses = []
         for dimensions in self.dimensions:
-            scores = self._scores(batch, vectors, dimensions)  # (B, B + H)
-            target = torch.arange(batch.pairs, device=scores.device)
-            back = scores[:, : batch.pairs].T
-            losses.append((functional.cross_entropy(scores, target) + functional.cross_entropy(back, target)) / 2)
+            scores = self._scores(batch, vectors, dimensions)  # (B, P)
+            there, back = among_wrong_ones(scores, batch)
+            own = torch.arange(batch.pairs, device=back.device)
+            losses.append((functional.cross_entropy(there, batch.own) + functional.cross_entropy(back, own)) / 2)
             if self.teacher_weight:
                 losses[-1] = losses[-1] + self.teacher_weight * distillation(scores, batch)
         return torch.stack(losses).mean()
 
     def validation_step(self, batch: PairBatch, batch_idx: int) -> None:
         """Logs the loss, and how often a query's own passage is the nearest of the batch."""
-        scores = self._scores(batch, self._vectors(batch), self.dimensions[-1])
-        target = torch.arange(batch.pairs, device=scores.device)
-        self.log("val_loss", functional.cross_entropy(scores, target), batch_size=batch.pairs)
-        nearest = (scores.argmax(-1) == target).float().mean()
+        scores, _ = among_wrong_ones(self._scores(batch, self._vectors(batch), self.dimensions[-1]), batch)
+        self.log("val_loss", functional.cross_entropy(scores, batch.own), batch_size=batch.pairs)
+        nearest = (scores.argmax(-1) == batch.own).float().mean()
         self.log("val_in_batch_accuracy", nearest, batch_size=batch.pairs)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
@@ -108,7 +107,7 @@ class Contrastive(pl.LightningModule):
         return adamw_with_warmup(self, **self.recipe, fused=self.trainer.precision == "32-true")
 
     def _vectors(self, batch: PairBatch) -> Tensor:
-        """(2 B + H, D)."""
+        """(B + P, D)."""
         rows = max(1, self.chunk_tokens // batch.input_ids.size(1)) if self.chunk_tokens else len(batch.input_ids)
         if rows >= len(batch.input_ids) or not torch.is_grad_enabled():
             return self.encoder.encode_packed(batch.input_ids, batch.sequence_ids, batch.text_index, batch.texts)
@@ -132,14 +131,33 @@ class Contrastive(pl.LightningModule):
         return torch.cat(vectors)[torch.cat(numbers).argsort()]
 
     def _scores(self, batch: PairBatch, vectors: Tensor, dimensions: int) -> Tensor:
-        """(B, B + H); another passage of a query's own document is no negative, and scores minus infinity."""
+        """(B, P)."""
         if dimensions < vectors.size(1):
             vectors = functional.normalize(vectors[:, :dimensions], dim=-1)
         scale = self.log_scale.clamp(max=math.log(1 / SMALLEST_TEMPERATURE)).exp()
-        scores = scale * vectors[: batch.pairs] @ vectors[batch.pairs :].T
-        same = batch.documents[:, None] == torch.cat([batch.documents, batch.negatives])[None, :]
-        same.fill_diagonal_(False)
-        return scores.masked_fill(same, float("-inf"))
+        return scale * vectors[: batch.pairs] @ vectors[batch.pairs :].T
+
+
+def among_wrong_ones(scores: Tensor, batch: PairBatch) -> tuple[Tensor, Tensor]:
+    """The scores that each pair's own one is compared in, with minus infinity at what else is right.
+
+    Right is what comes from a query's own document, and what answers the same query elsewhere in the batch.
+
+    Args:
+        scores: (B, P), of all queries and passages.
+        batch: Says which passage is whose.
+
+    Returns:
+        (B, P), of each pair's query with all passages, and (B, B), of its passage with all queries.
+    """
+    same_document = batch.documents[:, None] == batch.documents[None, :]
+    queries, others = (same_document | (batch.queries[:, None] == batch.queries[None, :])).nonzero(as_tuple=True)
+    right = batch.documents[:, None] == batch.passages[None, :]
+    right[queries, batch.own[others]] = True
+    right_elsewhere = right.scatter(1, batch.own[:, None], False)
+    right_queries = right[:, batch.own].T.fill_diagonal_(False)
+    nothing = float("-inf")
+    return scores.masked_fill(right_elsewhere, nothing), scores[:, batch.own].T.masked_fill(right_queries, nothing)
 
 
 def distillation(scores: Tensor, batch: PairBatch) -> Tensor:
@@ -149,16 +167,15 @@ def distillation(scores: Tensor, batch: PairBatch) -> Tensor:
     2021, "RocketQAv2", section 3.2; the scale of the teacher's scores is that of its own softmax).
 
     Args:
-        scores: (B, B + H), of all queries and passages.
+        scores: (B, P), of all queries and passages.
         batch: Holds what the teacher says.
 
     Returns:
         A number, in nats; 0 for a batch that the teacher says nothing about.
     """
-    count = batch.pairs
-    places = torch.arange(count + len(batch.negatives), device=scores.device)
-    queries = torch.cat([places[:count], batch.negative_queries])
-    told = torch.full_like(scores, float("-inf")).index_put((queries, places), batch.teacher.to(scores.dtype))
+    queries = torch.cat([torch.arange(batch.pairs, device=scores.device), batch.negative_queries])
+    passages = torch.cat([batch.own, batch.negative_passages])
+    told = torch.full_like(scores, float("-inf")).index_put((queries, passages), batch.teacher.to(scores.dtype))
     asked = batch.negative_queries.unique()
     asked = asked[batch.teacher[asked].isfinite()]
     if not len(asked):

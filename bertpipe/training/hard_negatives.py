@@ -16,9 +16,6 @@ DEPTH = 50
 """Passages that are looked at for each query, of those nearest to its vector."""
 KEPT = 16
 """Hard negatives that are kept for each query; training draws among them."""
-SURELY_WORSE = 0.95
-"""A passage nearer to the query than this share of its own passage's cosine may well be right, and is left out
-(Moreira et al. 2024, "NV-Retriever", section 4.1, "TopK-PercPos")."""
 
 
 @torch.inference_mode()
@@ -63,6 +60,7 @@ def hard_negatives(
     own: np.ndarray,
     same_query: np.ndarray,
     by_words: Callable[[int], np.ndarray],
+    below: float,
 ) -> np.ndarray:
     """The most misleading passages of each query: by vector and by words in turn.
 
@@ -72,6 +70,8 @@ def hard_negatives(
         own: int64 (P,), the passage that answers each query.
         same_query: int64 (P,), alike where the same is asked: what answers it once is never wrong for it.
         by_words: Passages that share words with a query, best first.
+        below: A passage nearer to the query than this share of its own passage's cosine may well be right, and is left
+            out (Moreira et al. 2024, "NV-Retriever", section 4.1, "TopK-PercPos").
 
     Returns:
         int64 (P, `KEPT`), numbers of passages; -1 where there are no more.
@@ -97,6 +97,6 @@ def hard_negatives(
             candidates = np.array(list(several), dtype=np.int64)
             cosine = passages[candidates] @ queries[query]
             right = float(passages[own[query]] @ queries[query])
-            wrong = candidates[cosine < right * (SURELY_WORSE if right > 0 else 1)]
+            wrong = candidates[cosine < right * (below if right > 0 else 1)]
             found[query, : min(KEPT, len(wrong))] = wrong[:KEPT]
     return found

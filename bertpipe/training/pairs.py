@@ -6,6 +6,7 @@ rest; any sentence for the passage it was taken out of (the inverse cloze task, 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -17,7 +18,7 @@ from bertpipe.text.sequences import passage_sequence, query_sequence
 from bertpipe.text.special_ids import SpecialIds
 from bertpipe.text.token_store import TokenStore
 from bertpipe.training.user_pairs import UserPairs
-from bertpipe.training.visits import generator, visit
+from bertpipe.training.visits import NEIGHBOURS, generator, visit, visit_runs
 
 # Shares of the kinds where a document allows all three.
 TITLE_SHARE, FIRST_SHARE = 0.3, 0.4
@@ -25,24 +26,24 @@ TITLE_SHARE, FIRST_SHARE = 0.3, 0.4
 # (Lee et al. 2019, section 4).
 KEEP_SHARE = 0.1
 SHORTEST_QUERY = 3
-# Documents next to each other in the corpus that are drawn together.
-NEIGHBOURS = 64
 # Documents to look at for each pair before giving up.
 MOST_LOOKS = 200
 
 
 @dataclass(frozen=True)
 class PairBatch:
-    """B queries, their B passages and H hard negatives, packed into rows.
+    """B queries and P different passages, packed into rows: each query's own one, and H times a hard negative.
 
     Attributes:
         input_ids: int64 (R, T).
         sequence_ids: int64 (R, T), see `bertpipe.nn.packing`.
-        text_index: int64 (R, T): query i is text i, its passage text B + i, hard negative j text 2 B + j; 2 B + H at
-            padding.
+        text_index: int64 (R, T): query i is text i, passage j text B + j; B + P at padding.
+        queries: int64 (B,), alike where the same is asked; a passage that answers one of these is right for all.
         documents: int64 (B,), which document each pair was taken from; pairs of one are no negatives of each other.
-        negatives: int64 (H,), the same of the hard negatives.
+        own: int64 (B,), the passage that answers each query.
+        passages: int64 (P,), which document each passage was taken from.
         negative_queries: int64 (H,), the query that each hard negative stands beside.
+        negative_passages: int64 (H,), the passage that it is.
         teacher: float32 (B + H,), what a cross-encoder says about each query with its passage, and about each hard
             negative with its query; NaN where nobody asked it.
     """
@@ -50,20 +51,23 @@ class PairBatch:
     input_ids: Tensor
     sequence_ids: Tensor
     text_index: Tensor
+    queries: Tensor
     documents: Tensor
-    negatives: Tensor
+    own: Tensor
+    passages: Tensor
     negative_queries: Tensor
+    negative_passages: Tensor
     teacher: Tensor
 
     @property
     def pairs(self) -> int:
         """B."""
-        return len(self.documents)
+        return len(self.own)
 
     @property
     def texts(self) -> int:
-        """2 B + H."""
-        return 2 * len(self.documents) + len(self.negatives)
+        """B + P."""
+        return len(self.own) + len(self.passages)
 
     @property
     def num_tokens(self) -> int:
@@ -113,14 +117,14 @@ def pack(sequences: list[list[int]], length: int, pad_id: int) -> tuple[np.ndarr
 
 @dataclass(frozen=True)
 class _DrawnPair:
-    """A pair of the user's, with its hard negatives and what a teacher says about its passage and about them."""
+    """A pair, its hard negatives with their documents, and what a teacher says about its passage and about them."""
 
     query: list[int]
     passage: list[int]
     document: int
-    negatives: list[list[int]]
-    negative_documents: list[int]
-    scores: list[float]
+    score: float = math.nan
+    negatives: tuple[tuple[list[int], int], ...] = ()
+    negative_scores: tuple[float, ...] = ()
 
 
 class CorpusPairs:
@@ -181,50 +185,59 @@ class CorpusPairs:
         """
         rng = generator(self.seed, "pairs", step)
         from_user = round(self.user_share * self.batch_size) if self.user_pairs is not None else 0
-        pairs: list[tuple[list[int], list[int]]] = []
-        documents: list[int] = []
         drawn = [self._user_pair(step * from_user + slot) for slot in range(from_user)]
-        for one in drawn:
-            pairs.append((one.query, one.passage))
-            documents.append(one.document)
-        negatives = [passage for one in drawn for passage in one.negatives]
-        negative_documents = [document for one in drawn for document in one.negative_documents]
-        negative_queries = [query for query, one in enumerate(drawn) for _ in one.negatives]
         counter = step * (self.batch_size - from_user)
         last = counter + MOST_LOOKS * self.batch_size
-        while len(pairs) < self.batch_size and counter < last:
-            document = self._document(counter)
+        while len(drawn) < self.batch_size and counter < last:
+            document = visit_runs(counter, self.store.num_documents, NEIGHBOURS, self.seed)
             counter += 1
             pair = self._pair(document, rng)
             if pair is not None:
-                pairs.append(pair)
-                documents.append(document)
-        if len(pairs) < 2:
+                drawn.append(_DrawnPair(*pair, document))
+        if len(drawn) < 2:
             raise InputError(
                 "the corpus gives no training pairs",
                 why="its documents have neither titles of several words nor two sentences",
                 hint="Give pairs of your own with finetune.pairs.",
             )
-        sequences = [query for query, _ in pairs] + [passage for _, passage in pairs] + negatives
-        input_ids, sequence_ids, text_index = map(
-            torch.from_numpy, pack(sequences, max(self.query_tokens, self.passage_tokens), self.special.pad)
-        )
-        own_scores = [one.scores[0] for one in drawn] + [float("nan")] * (len(pairs) - len(drawn))
-        return PairBatch(
-            input_ids,
-            sequence_ids,
-            text_index,
-            torch.tensor(documents),
-            torch.tensor(negative_documents, dtype=torch.int64),
-            torch.tensor(negative_queries, dtype=torch.int64),
-            torch.tensor([*own_scores, *(score for one in drawn for score in one.scores[1:])], dtype=torch.float32),
-        )
+        return self._packed(drawn)
 
-    def _document(self, counter: int) -> int:
-        """Runs of neighbours, in an order that covers the corpus: what lies near in a corpus is hard to tell apart."""
-        runs = -(-self.store.num_documents // NEIGHBOURS)
-        document = visit(counter // NEIGHBOURS, runs, self.seed) * NEIGHBOURS + counter % NEIGHBOURS
-        return document % self.store.num_documents
+    def _packed(self, drawn: list[_DrawnPair]) -> PairBatch:
+        """The pairs with every passage once, whether it is right for several queries or wrong for some."""
+        places: dict[tuple[int, ...], int] = {}
+        passages: list[int] = []
+
+        def place(sequence: list[int], document: int) -> int:
+            known = places.setdefault(tuple(sequence), len(places))
+            if known == len(passages):
+                passages.append(document)
+            return known
+
+        asked: dict[tuple[int, ...], int] = {}
+        queries = [asked.setdefault(tuple(one.query), len(asked)) for one in drawn]
+        own = [place(one.passage, one.document) for one in drawn]
+        negatives = [
+            (query, place(*negative), score)
+            for query, one in enumerate(drawn)
+            for negative, score in zip(one.negatives, one.negative_scores, strict=True)
+        ]
+        sequences = [*(one.query for one in drawn), *map(list, places)]
+        input_ids, sequence_ids, text_index = pack(
+            sequences, max(self.query_tokens, self.passage_tokens), self.special.pad
+        )
+        scores = [*(one.score for one in drawn), *(score for _, _, score in negatives)]
+        return PairBatch(
+            torch.from_numpy(input_ids),
+            torch.from_numpy(sequence_ids),
+            torch.from_numpy(text_index),
+            queries=torch.tensor(queries),
+            documents=torch.tensor([one.document for one in drawn]),
+            own=torch.tensor(own),
+            passages=torch.tensor(passages),
+            negative_queries=torch.tensor([query for query, _, _ in negatives], dtype=torch.int64),
+            negative_passages=torch.tensor([passage for _, passage, _ in negatives], dtype=torch.int64),
+            teacher=torch.tensor(scores, dtype=torch.float32),
+        )
 
     def _user_pair(self, counter: int) -> _DrawnPair:
         """A pair and its hard negatives; the user's passages are numbered behind the corpus's documents."""
@@ -233,16 +246,19 @@ class CorpusPairs:
         pair, behind = given.drawn(counter, self.seed), self.store.num_documents
         places = given.negative_places(pair, self.hard_negatives, self.seed, counter)
         others = [] if given.negatives is None else given.negatives[pair][places].tolist()
-        scores = [float("nan")] * (1 + len(places))
+        scores = [math.nan] * (1 + len(places))
         if given.teacher is not None:
             scores = given.teacher[pair][[0, *(1 + place for place in places)]].tolist()
         return _DrawnPair(
             given.query(pair, self.query_tokens, self.special),
             given.passage(pair, self.passage_tokens, self.special),
             behind + int(given.passages[pair]),
-            [given.passage(other, self.passage_tokens, self.special) for other in others],
-            [behind + int(given.passages[other]) for other in others],
-            scores,
+            scores[0],
+            tuple(
+                (given.passage(other, self.passage_tokens, self.special), behind + int(given.passages[other]))
+                for other in others
+            ),
+            tuple(scores[1:]),
         )
 
     def _pair(self, document: int, rng: np.random.Generator) -> tuple[list[int], list[int]] | None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from bertpipe.text.sequences import passage_sequence, query_sequence
 from bertpipe.text.special_ids import SpecialIds
 from bertpipe.text.token_store import TokenStore
-from bertpipe.training.visits import generator, visit
+from bertpipe.training.visits import NEIGHBOURS, generator, visit_runs
 
 
 @dataclass(frozen=True)
 class UserPairs:
-    """P pairs, drawn in an order that covers them.
+    """P pairs, drawn in an order that covers them: runs of neighbours, in which the pairs of a passage come together.
+
+    What lies near in a file is often hard to tell apart, and a passage has to be encoded but once in a batch.
 
     Attributes:
         store: A document is a pair: its title the query, its sentences the passage's title and the passage.
@@ -35,7 +38,12 @@ class UserPairs:
 
     def drawn(self, counter: int, seed: int) -> int:
         """The pair that is drawn as number ``counter``."""
-        return visit(counter, len(self), seed)
+        return int(self._order[visit_runs(counter, len(self), NEIGHBOURS, seed)])
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        """Int64 (P,), as in the file, but that pairs follow the first one with the same passage."""
+        return np.argsort(self.passages, kind="stable")
 
     def hard_negatives(self, pair: int, count: int, seed: int, counter: int) -> list[int]:
         """Pairs with passages that look right, at most ``count``; others each time that the pair is drawn."""

@@ -10,6 +10,8 @@ import numpy as np
 # many are taken (Weyl's additive recurrence with the golden ratio: Knuth, TAOCP 3, section 6.4, "Fibonacci hashing").
 GOLDEN = 0x9E3779B97F4A7C15
 MODULUS = 1 << 64
+NEIGHBOURS = 64
+"""Documents, or pairs, next to each other that are drawn together."""
 
 
 def visit(counter: int, size: int, seed: int) -> int:
@@ -27,6 +29,23 @@ def visit(counter: int, size: int, seed: int) -> int:
         A number from 0 to ``size`` - 1.
     """
     return ((counter * GOLDEN + seed_offset(seed)) % MODULUS) * size >> 64
+
+
+def visit_runs(counter: int, size: int, longest: int, seed: int) -> int:
+    """The place visited by the ``counter``-th visit, where runs of neighbouring places are visited together.
+
+    Args:
+        counter: 0, 1, 2 ...
+        size: Number of places.
+        longest: Most places in a run.
+        seed: Turns the order of the runs.
+
+    Returns:
+        A number from 0 to ``size`` - 1.
+    """
+    runs = -(-size // longest)
+    length = -(-size // runs)
+    return (visit(counter // length, runs, seed) * length + counter % length) % size
 
 
 def seed_offset(seed: int) -> int:

@@ -9,8 +9,8 @@ from bertpipe.models.bert import Bert
 from bertpipe.models.config import BertConfig
 from bertpipe.models.encoder import TextEncoder
 from bertpipe.text.special_ids import OURS
-from bertpipe.training.contrastive import Contrastive, distillation
-from bertpipe.training.pairs import CorpusPairs
+from bertpipe.training.contrastive import Contrastive, among_wrong_ones, distillation
+from bertpipe.training.pairs import CorpusPairs, PairBatch
 from bertpipe.training.user_pairs import UserPairs
 
 SHAPE = {"vocab_size": 300, "width": 32, "layers": 2, "heads": 2, "inner": 64, "max_length": 64}
@@ -43,22 +43,42 @@ def pairs(user_pairs):
 
 def test_the_loss_is_that_of_its_definition(pairs):
     batch = pairs().batch(0)
-    assert len(batch.negatives) > 24
+    assert batch.pairs < len(batch.negative_queries)
+    assert len(batch.passages) < 2 * batch.pairs  # some passages are right for several queries
     module = contrastive(dimensions=(8,))
     vectors = module.encoder.encode_packed(batch.input_ids, batch.sequence_ids, batch.text_index, batch.texts)
     count = batch.pairs
-    groups = torch.cat([batch.documents, batch.negatives]).tolist()
+    own, documents, passages = batch.own.tolist(), batch.documents.tolist(), batch.passages.tolist()
     losses = []
     for width in (8, 32):
         part = functional.normalize(vectors[:, :width], dim=-1)
         logits = part[:count] @ part[count:].T * module.log_scale.exp()
         for query in range(count):
-            rivals = [place for place, group in enumerate(groups) if place == query or group != groups[query]]
-            losses.append(logits[query, query] - logits[query, rivals].logsumexp(0))
-            back = [place for place in rivals if place < count]
-            losses.append(logits[query, query] - logits[back, query].logsumexp(0))
+            right = logits[query, own[query]]
+            rivals = [place for place, one in enumerate(passages) if place == own[query] or one != documents[query]]
+            losses.append(right - logits[query, rivals].logsumexp(0))
+            back = [other for other in range(count) if other == query or documents[other] != documents[query]]
+            losses.append(right - logits[back, own[query]].logsumexp(0))
     expected = -torch.stack(losses).mean()
     assert module.training_step(batch, 0).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_what_answers_the_same_query_is_no_negative():
+    """Two pairs ask the same and have different passages; the third has one of these for another query."""
+    nothing = torch.empty(0, dtype=torch.int64)
+    batch = PairBatch(
+        *[nothing[None]] * 3,
+        queries=torch.tensor([0, 0, 1]),
+        documents=torch.tensor([7, 8, 8]),
+        own=torch.tensor([0, 1, 1]),
+        passages=torch.tensor([7, 8, 9]),
+        negative_queries=nothing,
+        negative_passages=nothing,
+        teacher=torch.full((3,), float("nan")),
+    )
+    there, back = among_wrong_ones(torch.zeros(3, 3), batch)
+    assert there.isfinite().int().tolist() == [[1, 0, 1], [0, 1, 1], [1, 1, 1]]
+    assert back.isfinite().int().tolist() == [[1, 0, 1], [0, 1, 0], [0, 0, 1]]
 
 
 @pytest.mark.parametrize("chunk_tokens", [1, 48, 200])
@@ -85,17 +105,18 @@ def test_the_teacher_s_loss_is_that_of_its_definition(pairs, user_pairs):
     told[1:, :6] = 3 * rng.standard_normal((59, 6))
     told[0, 0] = 1.0  # without negatives, there is nothing to choose
     batch = pairs(replace(user_pairs, teacher=told)).batch(0)
-    scores = rng.standard_normal((batch.pairs, batch.pairs + len(batch.negatives))).astype(np.float32)
+    scores = rng.standard_normal((batch.pairs, len(batch.passages))).astype(np.float32)
 
     def softmax(values):
         return np.exp(values) / np.exp(values).sum()
 
     losses = []
     for query in range(batch.pairs):
-        beside = np.flatnonzero(batch.negative_queries.numpy() == query) + batch.pairs
+        beside = np.flatnonzero(batch.negative_queries.numpy() == query)
         if len(beside):
-            columns = [query, *beside]
-            wanted = softmax(batch.teacher.numpy()[columns].astype(np.float64))
+            told_here = batch.teacher.numpy()[[query, *(batch.pairs + beside)]]
+            columns = [batch.own[query].item(), *batch.negative_passages[beside].tolist()]
+            wanted = softmax(told_here.astype(np.float64))
             said = softmax(scores[query, columns].astype(np.float64))
             losses.append((wanted * np.log(wanted / said)).sum())
     assert 10 < len(losses) < batch.pairs or len(losses) == batch.pairs
@@ -121,11 +142,12 @@ def test_what_the_teacher_says_stands_beside_what_it_is_about(pairs, user_pairs)
     batch = pairs(replace(user_pairs, teacher=told)).batch(2)
     behind = int(user_pairs.store.num_documents)
     asked = (batch.documents - behind)[batch.negative_queries]
-    assert batch.teacher[batch.pairs :].tolist() == (100 * asked + batch.negatives - behind).tolist()
+    read = (batch.passages - behind)[batch.negative_passages]
+    assert batch.teacher[batch.pairs :].tolist() == (100 * asked + read).tolist()
     assert batch.teacher[: batch.pairs].tolist() == (101 * (batch.documents - behind)).tolist()
 
 
 def test_without_a_teacher_there_is_nothing_to_learn_from_it(pairs):
     batch = pairs().batch(0)
     assert batch.teacher.isnan().all()
-    assert distillation(torch.ones(batch.pairs, batch.pairs + len(batch.negatives)), batch).item() == 0.0
+    assert distillation(torch.ones(batch.pairs, len(batch.passages)), batch).item() == 0.0

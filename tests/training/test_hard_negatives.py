@@ -5,7 +5,7 @@ import torch
 from bertpipe.models.bert import Bert
 from bertpipe.models.config import BertConfig
 from bertpipe.models.encoder import TextEncoder
-from bertpipe.training.hard_negatives import DEPTH, KEPT, SURELY_WORSE, encode_texts, hard_negatives
+from bertpipe.training.hard_negatives import DEPTH, KEPT, encode_texts, hard_negatives
 
 
 def unit(rng, *shape):
@@ -13,14 +13,15 @@ def unit(rng, *shape):
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
-def test_the_most_misleading_of_both_sides():
+@pytest.mark.parametrize("below", [0.8, 0.95, 1.1])
+def test_the_most_misleading_of_both_sides(below):
     rng = np.random.default_rng(0)
     passages = unit(rng, 400, 8)
     own = rng.integers(0, 400, 2500)
     queries = passages[own] + 0.5 * unit(rng, 2500, 8)
     queries /= np.linalg.norm(queries, axis=-1, keepdims=True)
     words = rng.permuted(np.tile(np.arange(400), (2500, 1)), axis=1)[:, :60]
-    found = hard_negatives(queries, passages, own, np.arange(2500), lambda query: words[query, : query % 60])
+    found = hard_negatives(queries, passages, own, np.arange(2500), lambda query: words[query, : query % 60], below)
     assert found.shape == (2500, KEPT)
     for query in range(0, 2500, 97):
         cosine = passages @ queries[query]
@@ -30,14 +31,14 @@ def test_the_most_misleading_of_both_sides():
         for place in range(DEPTH):
             turns += nearest[place : place + 1] + lexical[place : place + 1]
         right = cosine[own[query]]
-        wrong = [one for one in dict.fromkeys(turns) if one != own[query] and cosine[one] < SURELY_WORSE * right]
+        wrong = [one for one in dict.fromkeys(turns) if one != own[query] and cosine[one] < below * right]
         row = found[query]
         assert row[row >= 0].tolist() == wrong[:KEPT]
 
 
 def test_nothing_misleads_among_equals():
     vectors = np.tile(np.float32([1, 0]), (3, 1))
-    assert (hard_negatives(vectors, vectors, np.arange(3), np.arange(3), lambda query: np.arange(3)) == -1).all()
+    assert (hard_negatives(vectors, vectors, np.arange(3), np.arange(3), lambda query: np.arange(3), 0.95) == -1).all()
 
 
 def test_what_answers_a_query_once_is_never_wrong_for_it():
@@ -45,7 +46,9 @@ def test_what_answers_a_query_once_is_never_wrong_for_it():
     passages = unit(rng, 6, 8)
     own = np.array([0, 1, 2, 3])
     # The first two pairs ask the same; passage 1 is much farther from the query than passage 0.
-    found = hard_negatives(passages[[0, 0, 2, 3]], passages, own, np.array([0, 0, 1, 2]), lambda query: np.arange(6))
+    found = hard_negatives(
+        passages[[0, 0, 2, 3]], passages, own, np.array([0, 0, 1, 2]), lambda query: np.arange(6), 0.95
+    )
     assert set(found[0][found[0] >= 0]) == {2, 3, 4, 5}
     assert not {0, 1} & set(found[1])
     assert {0, 1} <= set(found[2])

@@ -17,8 +17,9 @@ def drawn(store, **changes) -> CorpusPairs:
 
 
 def texts_of(batch):
-    """Piece ids of every text of a batch: queries, then passages."""
-    return [batch.input_ids[batch.text_index == text].tolist() for text in range(2 * batch.pairs)]
+    """Piece ids of the queries of a batch, and then of the passage of each."""
+    texts = [batch.input_ids[batch.text_index == text].tolist() for text in range(batch.texts)]
+    return texts[: batch.pairs] + [texts[batch.pairs + own] for own in batch.own.tolist()]
 
 
 def test_packing_keeps_every_sequence_whole():
@@ -76,6 +77,8 @@ def test_users_pairs_fill_half_a_batch(store, tmp_path):
     texts = texts_of(batch)
     assert texts[:16] == [[2, 290, 291, 3]] * 16
     assert texts[32:48] == [[2, 292, 293, 3]] * 16
+    assert batch.own[:16].tolist() == [0] * 16  # a passage is read once
+    assert batch.texts == 32 + 17
     assert batch.documents[:16].min() >= store.num_documents
 
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,11 @@ def test_all_pairs_are_drawn_alike(user_pairs):
     counts = np.bincount(drawn, minlength=len(user_pairs))
     assert counts.min() >= 9
     assert counts.max() <= 11
+
+
+def test_pairs_of_a_passage_are_drawn_together(user_pairs):
+    passages = [int(user_pairs.passages[user_pairs.drawn(counter, 5)]) for counter in range(len(user_pairs))]
+    assert sum(one != next_one for one, next_one in pairwise(passages)) <= 20
 
 
 def test_hard_negatives_are_drawn_anew_but_repeatably(user_pairs):
@@ -46,7 +53,7 @@ def test_a_batch_of_both_sources(user_pairs, store, share, count):
     ).batch(3)
     own = made.documents >= store.num_documents
     assert (made.pairs, int(own.sum())) == (16, round(16 * share))
-    assert len(made.negatives) <= count * own.sum()
-    assert (len(made.negatives) > 0) == (count > 0)
+    assert len(made.negative_queries) == len(made.negative_passages) <= count * own.sum()
+    assert (len(made.negative_queries) > 0) == (count > 0)
     assert int(made.text_index[made.sequence_ids > 0].max()) == made.texts - 1
     assert (made.text_index[made.sequence_ids == 0] == made.texts).all()

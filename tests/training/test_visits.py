@@ -1,6 +1,10 @@
-import numpy as np
+from collections import Counter
+from itertools import pairwise
 
-from bertpipe.training.visits import generator, visit
+import numpy as np
+import pytest
+
+from bertpipe.training.visits import generator, visit, visit_runs
 
 
 def test_visits_cover_the_range_evenly():
@@ -13,6 +17,17 @@ def test_visits_cover_the_range_evenly():
 def test_neighbours_in_time_are_far_apart_in_place():
     places = np.array([visit(counter, 10_000, 5) for counter in range(200)])
     assert np.abs(np.diff(places)).min() > 1000
+
+
+@pytest.mark.parametrize("size", [1, 63, 64, 65, 1000])
+def test_runs_of_neighbours_cover_the_range_evenly(size):
+    places = [visit_runs(counter, size, 64, 1) for counter in range(4 * size)]
+    counts = np.bincount(places, minlength=size)
+    assert counts.min() >= 3
+    assert counts.max() <= 8
+    assert np.mean([(after - before) % size == 1 % size for before, after in pairwise(places)]) > 0.95
+    if size > 64:
+        assert max(Counter(place // 64 for place in places[:30]).values()) >= 15
 
 
 def test_another_seed_is_another_order():
