@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch.distributions import Bernoulli, Categorical, kl_divergence
 from torch.nn import functional
 
 from bertpipe.errors import TrainingError
@@ -11,7 +14,12 @@ from bertpipe.models.text_classifier import TextClassifier
 from bertpipe.models.token_tagger import TokenTagger
 from bertpipe.progress import Silent
 from bertpipe.training.budget import Plan
-from bertpipe.training.classification import Classification, balanced_weights, negative_log_likelihood
+from bertpipe.training.classification import (
+    Classification,
+    balanced_weights,
+    divergence,
+    negative_log_likelihood,
+)
 from bertpipe.training.dev_scored import dev_outputs
 from bertpipe.training.fit import fit
 from bertpipe.training.labelled_batches import IGNORED, LabelledBatches, LabelledSequence
@@ -78,6 +86,30 @@ def test_weights_count():
     assert plain.loss(batch).item() == pytest.approx(functional.cross_entropy(logits, batch.labels).item())
     wanted = functional.cross_entropy(logits, batch.labels, weight=torch.tensor([1.0, 2.0, 0.5]))
     assert weighted.loss(batch).item() == pytest.approx(wanted.item())
+
+
+def test_two_readings_are_drawn_together():
+    sequences = texts()
+    batch = batches_of(sequences).batch(0)
+    torch.manual_seed(0)
+    model = TextClassifier(Bert(replace(bert().config, dropout=0.3)), 3)
+    twice = module(sequences, model, consistency=0.5).train()
+    torch.manual_seed(1)
+    one, other = twice.outputs(batch), twice.outputs(batch)
+    torch.manual_seed(1)
+    loss = twice.loss(batch).item()
+    likelihood = sum(functional.cross_entropy(logits, batch.labels) for logits in (one, other)) / 2
+    said = [Categorical(logits=logits) for logits in (one, other)]
+    apart = (kl_divergence(*said) + kl_divergence(*reversed(said))).mean() / 2
+    assert apart > 1e-4
+    assert loss == pytest.approx((likelihood + 0.5 * apart).item(), rel=1e-5)
+
+
+def test_each_label_s_divergence_counts_where_there_are_several():
+    one, other = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
+    said = [Bernoulli(logits=logits) for logits in (one, other)]
+    apart = (kl_divergence(*said) + kl_divergence(*reversed(said))).mean() / 2
+    assert divergence(one, other, multi_label=True).item() == pytest.approx(apart.item(), rel=1e-5)
 
 
 def test_balanced_weights_are_as_scikit_learn_defines_them():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from bertpipe.errors import InputError
+from bertpipe.errors import ConfigError, InputError
 from bertpipe.models.task_settings import CLASSIFICATION
 from bertpipe.pipeline.stage import Input, Stage, StageRun
 from bertpipe.stages.understanding.settings import (
@@ -45,6 +45,11 @@ class ClassificationConfig(UnderstandingConfig):
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="balanced: a label counts the more the rarer it is."
     )
+    consistency: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the divergence between two readings with other units dropped; twice the time.",
+    )
 
 
 def finetune_classification(run: StageRun) -> dict[str, Any]:
@@ -75,6 +80,12 @@ def finetune_classification(run: StageRun) -> dict[str, Any]:
         )
     base = open_base_model(run)
     check_length(config, base.bert.config.max_length, imported=base.imported)
+    if config.consistency and not base.bert.config.dropout:
+        raise ConfigError(
+            "finetune.consistency compares readings that do not differ",
+            why="nothing is dropped",
+            hint="Set finetune.dropout to 0.1 or so.",
+        )
     sequences = _sequences(run, learned, base.tokenizer, labels)
     dev_sequences = _sequences(run, measured, base.tokenizer, labels)
     torch.manual_seed(config.seed)
@@ -93,6 +104,7 @@ def finetune_classification(run: StageRun) -> dict[str, Any]:
             truth=truth,
             multi_label=config.multi_label,
             weights=torch.from_numpy(weights) if config.class_weights == "balanced" else None,
+            consistency=config.consistency,
             lr=learning_rate(config, base.imported),
             weight_decay=config.weight_decay,
             warmup=config.warmup,

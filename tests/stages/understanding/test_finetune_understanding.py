@@ -269,6 +269,13 @@ def test_bioes_and_balanced_weights(classification, tagging, from_model):
     project.run()
 
 
+def test_readings_that_differ_in_nothing_cannot_be_compared(classification, from_model):
+    project = from_model(classification.runs / "pretrain", "classification", consistency=1.0, dropout=0.0)
+    done = project("run")
+    assert done.code == 1
+    assert "finetune.dropout" in done.err
+
+
 @pytest.mark.parametrize("loss", ["cosent", "mse"])
 def test_both_losses_of_similarity(similarity, from_model, loss):
     project = from_model(similarity.runs / "pretrain", "similarity", loss=loss, steps=20)
