@@ -83,9 +83,10 @@ class SearchedCollection:
         collection: The collection.
         encoder: The encoder.
         title_weight: How often the words of a title count.
+        parts: Parts of a passage with vectors of their own.
     """
 
-    def __init__(self, collection: JudgedCollection, encoder: Encoder, title_weight: int = 3) -> None:
+    def __init__(self, collection: JudgedCollection, encoder: Encoder, title_weight: int = 3, parts: int = 1) -> None:
         limit = encoder.settings.passage_tokens
         self.passages: list[tuple[str, str]] = []
         owner: list[str] = []
@@ -93,7 +94,7 @@ class SearchedCollection:
             for window in document_windows(title, text, encoder.tokenizer, limit):
                 self.passages.append((title, text[window.start : window.end]))
                 owner.append(name)
-        vectors = VectorIndex.build(encoder.encode_passages(self.passages))
+        vectors = VectorIndex.build(encoder.encode_passages(self.passages, parts), parts=parts)
         names = list(collection.queries)
         query_vectors = encoder.encode_queries([collection.queries[name] for name in names])
         self.queries: list[SearchedQuery] = []

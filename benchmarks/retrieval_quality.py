@@ -148,7 +148,7 @@ def load(folder: Path) -> JudgedCollection:
 
 
 def measure(
-    folder: Path, encoder: Path, label: str, queries: int, reranker: Path | None, rerank_queries: int
+    folder: Path, encoder: Path, label: str, queries: int, parts: int, reranker: Path | None, rerank_queries: int
 ) -> dict[str, np.ndarray]:
     """All ways to search with an encoder.
 
@@ -157,17 +157,18 @@ def measure(
         encoder: The encoder's folder.
         label: What it is called in the table.
         queries: How many of the test queries, and of the dev queries at most; 0 is all.
+        parts: Parts of a passage with vectors of their own.
         reranker: The reranker's folder, if there is one.
-        rerank_queries: Queries that it reads the candidates of.
+        rerank_queries: Queries that it reads the candidates of; half as many of the dev queries choose its weight.
 
     Returns:
         `judged_search.METRICS` of every query by the name of the way.
     """
     opened = Encoder(encoder)
     began = time.perf_counter()
-    test = SearchedCollection(load(folder / "test").some(queries), opened)
+    test = SearchedCollection(load(folder / "test").some(queries), opened, parts=parts)
     dev_part = load(folder / "dev").some(queries or 2000)
-    dev = SearchedCollection(dev_part, opened) if dev_part.queries else None
+    dev = SearchedCollection(dev_part, opened, parts=parts) if dev_part.queries else None
     weight = dev.best_weight() if dev else WITHOUT_DEV
     note = f"{label}: weight {weight}, {len(test.passages):,} passages, {time.perf_counter() - began:.0f} s"
     rows = {
@@ -178,7 +179,7 @@ def measure(
     }
     if reranker is not None and dev:
         ranker = open_reranker(reranker)
-        rerank_weight = best_rerank_weight(dev.read(ranker, weight, DEPTH, rerank_queries), weight)
+        rerank_weight = best_rerank_weight(dev.read(ranker, weight, DEPTH, rerank_queries // 2), weight)
         began = time.perf_counter()
         read = test.read(ranker, weight, DEPTH, rerank_queries)
         each = (time.perf_counter() - began) * 1000 / len(read)
@@ -200,6 +201,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="folder of the model to start from, where the recipe needs one")
     parser.add_argument("--learn-share", type=float, default=1.0, help="share of what could be learned from")
     parser.add_argument("--queries", type=int, default=0, help="queries to judge with, chosen by hash; 0 is all")
+    parser.add_argument("--parts", type=int, default=1, help="parts of a passage with vectors of their own")
     parser.add_argument("--rerank-queries", type=int, default=500, help="queries to rerank")
     parser.add_argument("--published", action="store_true", help="measure --model as it is, and train nothing")
     parser.add_argument("--set", action="append", default=[], metavar="STEP.KEY=VALUE", help="as for `bertpipe run`")
@@ -224,8 +226,8 @@ def main() -> None:
         runs = folder / "runs" / folder.name
         encoder, label = runs / "finetune" / "encoder", arguments.recipe
         reranker = runs / "reranker" / "reranker" if recipe.reranker else None
-    rows = measure(folder, encoder, label, arguments.queries, reranker, arguments.rerank_queries)
-    np.savez(folder / f"{encoder.parent.name}-measures.npz", **rows)
+    rows = measure(folder, encoder, label, arguments.queries, arguments.parts, reranker, arguments.rerank_queries)
+    np.savez(folder / f"{encoder.parent.name}-{arguments.parts}-measures.npz", **rows)
     print_table({name: values for name, values in rows.items() if "queries" not in name}, "words (BM25)")
     reranked = {name: values for name, values in rows.items() if "queries" in name}
     if reranked:

@@ -17,6 +17,7 @@ from bertpipe.text.passages import document_windows
 
 # To be raised when the same document is cut otherwise than before.
 _CUT = 1
+_PARTS = "parts"
 
 Entry = int | tuple[bytes, Document]
 """A document of a new store: its number in the earlier store, or its digest and itself."""
@@ -28,13 +29,14 @@ class PassageCutter:
     Args:
         encoder: Whose tokens count.
         overlap: Tokens of whole sentences that neighbouring passages share.
+        parts: Vectors of a passage.
 
     Attributes:
         overlap: As given.
         facts: All that a store's passages depend on beside their documents, as `PassageStore.facts`.
     """
 
-    def __init__(self, encoder: Encoder, overlap: int) -> None:
+    def __init__(self, encoder: Encoder, overlap: int, parts: int = 1) -> None:
         self.overlap = overlap
         self._tokenizer = encoder.tokenizer
         self._limit = encoder.settings.passage_tokens
@@ -44,6 +46,8 @@ class PassageCutter:
             "overlap": str(overlap),
             "terms": TERMS,
         }
+        if parts > 1:
+            self.facts[_PARTS] = str(parts)
 
     def made(self, store: PassageStore) -> bool:
         """Whether the passages of a store are what this cutter makes of the same documents."""
@@ -70,6 +74,11 @@ class PassageCutter:
             )
 
 
+def parts_of(store: PassageStore) -> int:
+    """How many vectors each passage of a store has."""
+    return int(store.facts.get(_PARTS, 1))
+
+
 def open_earlier(path: Path, cutter: PassageCutter) -> tuple[PassageStore | None, str]:
     """Opens the store of an earlier state, if its passages were made for the same encoder.
 
@@ -82,12 +91,13 @@ def open_earlier(path: Path, cutter: PassageCutter) -> tuple[PassageStore | None
     """
     try:
         store = PassageStore.open(path)
-        if store.facts.get("encoder") == cutter.facts["encoder"]:
+        same_encoder = store.facts.get("encoder") == cutter.facts["encoder"]
+        if same_encoder and store.facts.get(_PARTS) == cutter.facts.get(_PARTS):
             return store, ""
     except ArtefactError as error:
         return None, error.why or error.what
     store.close()
-    return None, "the encoder is another"
+    return None, "passages have another number of parts" if same_encoder else "the encoder is another"
 
 
 def write_passages(
@@ -130,17 +140,18 @@ def vectors_of(store: PassageStore, encoder: Encoder, earlier: PassageStore, ear
     Args:
         store: The passages.
         encoder: The encoder.
-        earlier: An earlier store, for the same encoder.
-        earlier_vectors: float32 (M, D), the vectors of its passages.
+        earlier: An earlier store, for the same encoder and with as many parts.
+        earlier_vectors: float32 (M, P x D), the vectors of its passages.
 
     Returns:
-        float32 (N, D).
+        float32 (N, P x D).
     """
     rows = store.rows_in(earlier)
     fresh = np.flatnonzero(rows < 0)
-    vectors = np.empty((len(store), encoder.settings.width), dtype=np.float32)
+    vectors = np.empty((len(store), earlier_vectors.shape[1]), dtype=np.float32)
     vectors[rows >= 0] = earlier_vectors[rows[rows >= 0]]
-    vectors[fresh] = encoder.encode_passages([(one.title, one.text) for one in store.get_many(fresh)])
+    texts = [(one.title, one.text) for one in store.get_many(fresh)]
+    vectors[fresh] = encoder.encode_passages(texts, parts_of(earlier))
     return vectors
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from bertpipe.errors import ArtefactError
 from bertpipe.retrieval.graph import files_digest, open_graph
+from bertpipe.text.even_parts import even_parts
 from bertpipe.text.sequences import padded, passage_sequence, query_sequence
 from bertpipe.text.tokenizer import Tokenizer, tokenizer_file
 
@@ -106,15 +107,34 @@ class Encoder:
         ids = self.tokenizer.encode_batch([query[: 32 * limit] for query in queries])
         return self._encode([query_sequence(one, limit, self.tokenizer.special) for one in ids])
 
-    def encode_passages(self, passages: Sequence[tuple[str, str]]) -> np.ndarray:
+    def encode_passages(self, passages: Sequence[tuple[str, str]], parts: int = 1) -> np.ndarray:
         """Encodes passages.
+
+        What answers a query is often a sentence of many, and a vector of all of them says little of it. With several
+        parts, a passage has a vector for each: half that part's own, half the whole's.
 
         Args:
             passages: N pairs of title and text.
+            parts: P, of like length.
 
         Returns:
-            float32 (N, D).
+            float32 (N, P x D), the vectors of a passage side by side. Their length is 1, with several parts at most 1.
         """
+        whole = self._encode_passages(passages)
+        if parts == 1:
+            return whole
+        pieces: list[tuple[str, str]] = []
+        for title, text in passages:
+            spans = even_parts(text, parts)
+            # A text too short to be cut is each of its parts.
+            pieces += [(title, text[start:end]) for start, end in (spans if len(spans) == parts else spans * parts)]
+        vectors = self._encode_passages(pieces).reshape(len(passages), parts, self.settings.width)
+        vectors += whole[:, None]
+        vectors /= 2
+        return vectors.reshape(len(passages), parts * self.settings.width)
+
+    def _encode_passages(self, passages: Sequence[tuple[str, str]]) -> np.ndarray:
+        """One vector for each pair of title and text, float32 (N, D)."""
         limit = self.settings.passage_tokens
         titles = self.tokenizer.encode_batch([title for title, _ in passages])
         texts = self.tokenizer.encode_batch([text for _, text in passages])

@@ -46,7 +46,7 @@ class Explanation:
     Attributes:
         parts: What each side adds to the hybrid score; empty in other modes.
         terms: The query's terms that stand in the passage, the largest share first; they add up to the BM25 score.
-        tokens: The passage's tokens in their order; they add up to the cosine.
+        tokens: The passage's tokens in their order; they add up to the dense score.
         words: The same, put together to words.
         note: Why there are no tokens, where the mode has a dense side.
     """
@@ -99,7 +99,7 @@ class Explainer:
         if not self._shares.additive:
             return Explanation(hit.parts, terms, note=NOT_ADDITIVE)
         vector = self._vector(encoder, query)
-        tokens, words = self._shares.shares(vector, hit.passage.title, hit.passage.text)
+        tokens, words = self._shares.shares(vector, hit.passage.title, hit.passage.text, self._index.parts)
         return Explanation(hit.parts, terms, tokens, words)
 
     def _terms(self, query: str, hit: Hit) -> list[TermShare]:

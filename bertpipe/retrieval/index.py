@@ -17,7 +17,7 @@ from bertpipe.pipeline.editing import edit_artefact
 from bertpipe.pipeline.reading import read_whole, state_of
 from bertpipe.pipeline.stage import RESUME_FOLDER
 from bertpipe.retrieval.candidates import DEPTH, find_candidates
-from bertpipe.retrieval.cutting import Entry, PassageCutter, vectors_of, write_passages
+from bertpipe.retrieval.cutting import Entry, PassageCutter, parts_of, vectors_of, write_passages
 from bertpipe.retrieval.encoder import Encoder, encoder_digest
 from bertpipe.retrieval.fusion import DEFAULT_WEIGHT, fused_parts
 from bertpipe.retrieval.index_folder import (
@@ -40,6 +40,7 @@ from bertpipe.retrieval.measured_documents import document_keys
 from bertpipe.retrieval.passage_store import PassageStore
 from bertpipe.retrieval.reranking import RERANK_MS, Reranking, mixed
 from bertpipe.retrieval.search_result import MODES, Hit, Mode, SearchResult
+from bertpipe.retrieval.vectors import VectorIndex
 from bertpipe.retrieval.where import fields_of, nearest_fields, parse_condition
 from bertpipe.text.document import Document, document_record, record_digest
 
@@ -78,7 +79,13 @@ class Index:
 
     @classmethod
     def create(
-        cls, folder: str | Path, encoder: str | Path, documents: Iterable[Document] = (), *, overlap: int = 0
+        cls,
+        folder: str | Path,
+        encoder: str | Path,
+        documents: Iterable[Document] = (),
+        *,
+        overlap: int = 0,
+        parts: int = 1,
     ) -> Index:
         """Makes an index without a pipeline.
 
@@ -89,6 +96,7 @@ class Index:
             encoder: Folder of an encoder, such as ``runs/notes/finetune/encoder``.
             documents: The first documents.
             overlap: Tokens of whole sentences that neighbouring passages share.
+            parts: Parts of a passage with vectors of their own; it is as near as the nearest of them.
 
         Raises:
             ConfigError: There is something in the folder.
@@ -101,16 +109,21 @@ class Index:
 
         def write(out: Path) -> dict[str, Any]:
             opened = Encoder(Path(encoder))
-            cutter = PassageCutter(opened, overlap)
+            cutter = PassageCutter(opened, overlap, parts)
             (out / RESUME_FOLDER).mkdir()
             stored = out / RESUME_FOLDER / PASSAGES
             entries = [_entry(document) for document in _by_id(documents).values()]
             write_passages(stored, entries, cutter, None, lambda count: None)
             with PassageStore.open(stored) as store:
-                vectors = opened.encode_passages([(one.title, one.text) for one in store.iterate()])
+                vectors = opened.encode_passages([(one.title, one.text) for one in store.iterate()], parts)
                 keys = document_keys(store)
             build_index(
-                out, passages=stored, vectors=vectors, encoder=Path(encoder), advance=lambda count: None
+                out,
+                passages=stored,
+                vectors=vectors,
+                encoder=Path(encoder),
+                dense=VectorIndex.build(vectors, parts=parts),
+                advance=lambda count: None,
             ).close()
             verdict = "Not measured: the index was made without a pipeline. Searches are hybrid, with equal weights."
             report = {"measured": False, "queries": 0, "mode": "hybrid", "weight": DEFAULT_WEIGHT, "verdict": verdict}
@@ -161,6 +174,11 @@ class Index:
     def lexical(self) -> LexicalIndex:
         """The words of the passages."""
         return self._lexical
+
+    @property
+    def parts(self) -> int:
+        """Parts of a passage that have vectors of their own."""
+        return self._vectors.parts
 
     @property
     def encoder(self) -> Encoder:
@@ -361,7 +379,7 @@ class Index:
             self.refresh()
             earlier, encoder = self._passages, self.encoder
             facts = earlier.facts
-            cutter = PassageCutter(encoder, int(facts["overlap"]))
+            cutter = PassageCutter(encoder, int(facts["overlap"]), parts_of(earlier))
             if not cutter.made(earlier):
                 raise ArtefactError(
                     f"{self.folder} was made by another bertpipe or Python, which would cut or read it otherwise",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bertpipe.retrieval.candidates import Candidates, find_candidates
+from bertpipe.retrieval.cutting import parts_of
 from bertpipe.retrieval.encoder import Encoder
 from bertpipe.retrieval.fusion import DEFAULT_WEIGHT, WEIGHTS, fuse
 from bertpipe.retrieval.held_out import HeldOutQuery
@@ -129,8 +130,9 @@ def judge(
 
     with tempfile.TemporaryDirectory() as folder:
         lexical = LexicalIndex.build_from_terms(Path(folder) / "lexical", rows())
-        fresh = encoder.encode_passages([(title, text) for _, title, text in replaced])
-        dense = VectorIndex.build(np.concatenate([vectors[kept], fresh]))
+        parts = parts_of(store)
+        fresh = encoder.encode_passages([(title, text) for _, title, text in replaced], parts)
+        dense = VectorIndex.build(np.concatenate([vectors[kept], fresh]), parts=parts)
         documents = np.asarray(owner, dtype=np.int64)
         query_vectors = encoder.encode_queries([query.text for query in queries])
         judged = []

@@ -4,11 +4,13 @@ An encoder that pools by a sum makes a passage's vector of x_1 + ... + x_T, scal
 query q is the sum of q . x_t / |x_1 + ... + x_T| over its tokens: nothing is estimated. The sum stands in the
 middle of the encoder's graph: it is found there and handed out, in a copy of the graph that only explanations run. A
 token's vector knows the tokens around it, so its share is what stands at its place, not what the word alone would add.
+Where a passage's parts have vectors of their own, a score is half the whole's and half the nearest part's, and so are
+shares.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,10 +20,13 @@ import onnxruntime
 from bertpipe.errors import ArtefactError
 from bertpipe.retrieval.encoder import GRAPH, Encoder
 from bertpipe.retrieval.graph import open_graph_of
+from bertpipe.text.even_parts import even_parts
 from bertpipe.text.sequences import MAX_TITLE_TOKENS, padded, passage_sequence
 from bertpipe.text.word_bounds import WordBounds
 
 Place = Literal["title", "text", "mark"]
+# Their order in a passage, with the marks in between.
+_PLACES = ("mark", "title", "mark", "text", "mark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +74,32 @@ class TokenShares:
         self.additive = self._session is not None
         self._bounds: WordBounds | None = None
 
-    def shares(self, query: np.ndarray, title: str, text: str) -> tuple[list[TokenShare], list[TokenShare]]:
+    def shares(
+        self, query: np.ndarray, title: str, text: str, parts: int = 1
+    ) -> tuple[list[TokenShare], list[TokenShare]]:
         """The tokens of a passage and its words, each with its share.
 
         Args:
             query: float32 (D,), the query's vector.
             title: The passage's title.
             text: Its text.
+            parts: Parts of the passage that have vectors of their own.
 
         Returns:
-            Tokens in their order, and words in theirs; the shares of either add up to the cosine.
+            Tokens in their order, and words in theirs; the shares of either add up to the score.
 
         Raises:
             ValueError: The encoder does not pool by a sum.
         """
+        tokens, words = self._shares(query, title, text)
+        if parts == 1:
+            return tokens, words
+        read = [(start, self._shares(query, title, text[start:end])) for start, end in even_parts(text, parts)]
+        start, (part_tokens, part_words) = max(read, key=lambda one: sum(token.score for token in one[1][0]))
+        return _mean(tokens, part_tokens, start), _mean(words, part_words, start)
+
+    def _shares(self, query: np.ndarray, title: str, text: str) -> tuple[list[TokenShare], list[TokenShare]]:
+        """Of a text that has one vector."""
         if self._session is None:
             raise ValueError("this encoder does not pool by a sum")
         tokenizer = self._encoder.tokenizer
@@ -125,6 +142,21 @@ class TokenShares:
             start, end = min(last.start, token.start), max(last.end, token.end)
             words[-1] = TokenShare(whole[start:end], token.place, start, end, last.score + token.score)
         return words
+
+
+def _mean(whole: list[TokenShare], part: list[TokenShare], start: int) -> list[TokenShare]:
+    """Half of a passage's shares and half of those of a part that begins at ``start`` of its text, in their order."""
+    found: dict[tuple[int, int, int], TokenShare] = {}
+    for shares, shift in ((whole, 0), (part, start)):
+        for number, one in enumerate(shares):
+            if one.place == "text":
+                one = replace(one, start=one.start + shift, end=one.end + shift)
+            # Marks stand before the title, between title and text, and behind the text.
+            mark = 4 if number == len(shares) - 1 else 2 if number else 0
+            place = (mark if one.place == "mark" else _PLACES.index(one.place), one.start, one.end)
+            known = found.get(place)
+            found[place] = replace(one, score=one.score / 2 + (known.score if known else 0.0))
+    return [found[place] for place in sorted(found)]
 
 
 def _graph_with_summands(path: Path, threads: int) -> onnxruntime.InferenceSession | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from bertpipe.retrieval.codes import BLOCK, Codes
 from bertpipe.retrieval.structure import FLAT, REFINED, choose_structures
-from bertpipe.retrieval.vectors import Effort, VectorIndex
+from bertpipe.retrieval.vectors import Effort, VectorIndex, single_vectors
 from bertpipe.tasks.bootstrap import bootstrap_interval
 
 CUT = 10
@@ -87,18 +87,20 @@ def build_tuned(
     memory_mb: int = 1000,
     target: float = 0.95,
     seed: int = 0,
+    parts: int = 1,
     trained: Codes | None = None,
 ) -> Tuned:
     """Builds the cheapest index that reaches a recall on these very vectors.
 
     Args:
-        vectors: float32 (N, D), of length 1; row n is passage number n.
+        vectors: As for `VectorIndex`.
         queries: Makes float32 (Q, D), vectors of real queries; with fewer than `FEWEST_QUERIES`, passages stand in for
             them. Not called where nothing is to be measured.
         structure: A FAISS factory string, or "auto": see `choose_structures`.
         memory_mb: Megabytes that codes may take; only "auto" heeds it.
         target: Recall@10 to reach, up to 1.
         seed: Of the bootstrap.
+        parts: Vectors of a passage; recall is that of the nearest vectors.
         trained: Codes that an earlier index trained (`Codes.emptied`); used if they are of the structure that is tried.
 
     Returns:
@@ -109,15 +111,16 @@ def build_tuned(
         ConfigError: The structure does not fit the vectors.
         ValueError: A value is not finite.
     """
-    names = choose_structures(len(vectors), vectors.shape[1], memory_mb) if structure == "auto" else [structure]
+    single = single_vectors(vectors, parts)
+    names = choose_structures(len(single), single.shape[1], memory_mb) if structure == "auto" else [structure]
     sample: _Sample | None = None
     tried: list[dict[str, Any]] = []
     for name in names:
         known = trained if trained is not None and trained.structure == name.removesuffix(REFINED) else None
-        index = VectorIndex.build(vectors, name, trained=known)
+        index = VectorIndex.build(vectors, name, parts=parts, trained=known)
         if index.codes is None:
             break
-        sample = sample or _Sample.draw(vectors, queries())
+        sample = sample or _Sample.draw(single, queries())
         effort, recall = tune(
             index.codes, sample.queries, sample.nearest, target=target, seed=seed, exclude=sample.exclude
         )

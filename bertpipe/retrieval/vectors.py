@@ -43,23 +43,30 @@ class VectorIndex:
     """The nearest passages to a query's vector. Scores are exact; which passages are seen may not be.
 
     Args:
-        vectors: float32 (N, D), of length 1; row n is passage number n.
-        codes: What proposes passages; None compares every vector, which is exact.
+        vectors: float32 (N, P x D), of length 1 at most; row n has the vectors of passage number n, side by side.
+        codes: What proposes vectors; None compares every one, which is exact.
         effort: How hard to look through the codes.
+        parts: P; a passage is as near as the nearest of its vectors.
     """
 
-    def __init__(self, vectors: np.ndarray, codes: Codes | None = None, effort: Effort | None = None) -> None:
+    def __init__(
+        self, vectors: np.ndarray, codes: Codes | None = None, effort: Effort | None = None, parts: int = 1
+    ) -> None:
         self._vectors = vectors
         self._codes = codes
+        self.parts = parts
         self.effort = effort or Effort()
 
     @classmethod
-    def build(cls, vectors: np.ndarray, structure: str = FLAT, *, trained: Codes | None = None) -> VectorIndex:
-        """Indexes vectors; row n is passage number n. The same vectors give the same index.
+    def build(
+        cls, vectors: np.ndarray, structure: str = FLAT, *, parts: int = 1, trained: Codes | None = None
+    ) -> VectorIndex:
+        """Indexes vectors. The same vectors give the same index.
 
         Args:
-            vectors: float32 (N, D), of length 1; may be mapped from a file, and is not copied then.
+            vectors: As for the class; may be mapped from a file, and is not copied then.
             structure: A FAISS factory string.
+            parts: P.
             trained: Codes of this structure that `Codes.train` or `Codes.emptied` made, instead of training anew.
 
         Returns:
@@ -74,15 +81,16 @@ class VectorIndex:
         for start in range(0, len(full), BLOCK):
             if not np.isfinite(full[start : start + BLOCK]).all():
                 raise ValueError("a passage's vector is not finite")
-        codes = trained if trained is not None else Codes.train(full, structure)
+        single = single_vectors(full, parts)
+        codes = trained if trained is not None else Codes.train(single, structure)
         if codes is None:
-            return cls(full)
-        codes.add(full)
-        return cls(full, codes, Effort(probes=min(1, codes.most_effort)))
+            return cls(full, parts=parts)
+        codes.add(single)
+        return cls(full, codes, Effort(probes=min(1, codes.most_effort)), parts)
 
     def with_effort(self, effort: Effort) -> VectorIndex:
         """The same index, looked through with another effort."""
-        return VectorIndex(self._vectors, self._codes, effort)
+        return VectorIndex(self._vectors, self._codes, effort, self.parts)
 
     def with_vectors(self, vectors: np.ndarray) -> VectorIndex:
         """An index of other vectors of the same encoder: what was trained stays, and so does the effort.
@@ -91,7 +99,7 @@ class VectorIndex:
             vectors: As for `build`.
         """
         trained = self._codes.emptied() if self._codes is not None else None
-        return VectorIndex.build(vectors, trained=trained).with_effort(self.effort)
+        return VectorIndex.build(vectors, parts=self.parts, trained=trained).with_effort(self.effort)
 
     def save(self, path: Path) -> None:
         """Writes the index.
@@ -107,7 +115,7 @@ class VectorIndex:
         with ArrayFile(path / _VECTORS, np.float32, self._vectors.shape) as file:
             for start in range(0, len(self), BLOCK):
                 file.append(self._vectors[start : start + BLOCK])
-        settings = {"structure": self.structure, **asdict(self.effort)}
+        settings = {"structure": self.structure, **asdict(self.effort), "parts": self.parts}
         if self._codes is not None:
             self._codes.save(path / _CODES)
             settings["bytes"] = (path / _CODES).stat().st_size
@@ -124,7 +132,7 @@ class VectorIndex:
         try:
             settings = json.loads(settings_file.read_text(encoding="utf-8"))
             structure, size = str(settings["structure"]), settings.get("bytes")
-            effort = Effort(int(settings["probes"]), int(settings["refine"]))
+            effort, parts = Effort(int(settings["probes"]), int(settings["refine"])), int(settings.get("parts", 1))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ArtefactError(f"{settings_file} is missing or damaged", why=str(error)) from error
         try:
@@ -134,15 +142,18 @@ class VectorIndex:
             raise ArtefactError(f"{vectors_file} is missing or damaged", why=str(error)) from error
         if vectors.ndim != 2 or vectors.dtype != np.float32 or not vectors.flags.c_contiguous:
             raise ArtefactError(f"{vectors_file} is damaged", why="it is no float32 table")
+        if parts < 1 or vectors.shape[1] % parts:
+            raise ArtefactError(f"{settings_file} is damaged", why=f"{vectors.shape[1]} numbers are no {parts} vectors")
         if size is None:
-            return cls(vectors, None, effort)
+            return cls(vectors, None, effort, parts)
         found = codes_file.stat().st_size if codes_file.is_file() else 0
         if found != size:
             raise ArtefactError(f"{codes_file} is missing or damaged", why=f"it has {found} of {size} bytes")
         codes = Codes.open(codes_file, structure)
-        if (len(codes), codes.width) != vectors.shape:
+        index = cls(vectors, codes, effort, parts)
+        if (len(codes), codes.width) != (parts * len(index), index.width):
             raise ArtefactError(f"{codes_file} is damaged", why=f"its codes are not those of {vectors_file}")
-        return cls(vectors, codes, effort)
+        return index
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -150,11 +161,11 @@ class VectorIndex:
     @property
     def width(self) -> int:
         """D."""
-        return self._vectors.shape[1]
+        return self._vectors.shape[1] // self.parts
 
     @property
     def vectors(self) -> np.ndarray:
-        """The vectors themselves, float32 (N, D), not copied; row n is passage number n."""
+        """The vectors themselves, float32 (N, P x D), not copied; row n has those of passage number n."""
         return self._vectors
 
     @property
@@ -164,7 +175,7 @@ class VectorIndex:
 
     @property
     def codes(self) -> Codes | None:
-        """What proposes passages; None where every vector is compared."""
+        """What proposes vectors; None where every one is compared."""
         return self._codes
 
     def search(self, query: np.ndarray, k: int, among: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -189,11 +200,16 @@ class VectorIndex:
         if numbers is not None:
             return _best(numbers, self.scores(query, numbers), k)
         if among is None:
-            scores, found = faiss.knn(query[None], self._vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
-            return found[0], scores[0]
+            single = single_vectors(self._vectors, self.parts)
+            found_scores, found = faiss.knn(query[None], single, k * self.parts, metric=faiss.METRIC_INNER_PRODUCT)
+            if self.parts == 1:
+                return found[0], found_scores[0]
+            # The first of a passage's vectors is its best; k passages have no more vectors than were asked for.
+            numbers, first = np.unique(found[0] // self.parts, return_index=True)
+            return _best(numbers, found_scores[0][first], k)
         numbers = np.flatnonzero(among)
         scattered = _SCATTERED * allowed < len(self)
-        scores = self.scores(query, numbers) if scattered else (self._vectors @ query)[numbers]
+        scores = self.scores(query, numbers) if scattered else self._nearest_parts(self._vectors, query)[numbers]
         return _best(numbers, scores, k)
 
     def scores(self, query: np.ndarray, numbers: np.ndarray) -> np.ndarray:
@@ -207,28 +223,51 @@ class VectorIndex:
             float32 (C,).
         """
         # Indexing with an array does the same in nearly twice the time.
-        return self._vectors.take(numbers, axis=0) @ query
+        return self._nearest_parts(self._vectors.take(numbers, axis=0), query)
+
+    def _nearest_parts(self, vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
+        """The scores of some passages, float32 (C,): of each its nearest part's."""
+        if self.parts == 1:
+            return vectors @ query
+        return (single_vectors(vectors, self.parts) @ query).reshape(len(vectors), self.parts).max(axis=1)
 
     def _proposals(self, query: np.ndarray, k: int, among: np.ndarray | None, allowed: int) -> np.ndarray | None:
         """Passages that hold the k nearest as far as the codes tell; None if every allowed vector is to be compared."""
-        codes, count = self._codes, k * self.effort.refine
-        if codes is None or _SCATTERED * count >= allowed:
+        codes, count, parts = self._codes, k * self.parts * self.effort.refine, self.parts
+        if codes is None or _SCATTERED * count >= allowed * parts:
             return None
+        if among is not None and parts > 1:
+            among = among.repeat(parts)
         # Where few passages are allowed, a cluster holds few of them: as many more are looked through.
         probes, most = min(-(-self.effort.probes * len(self) // allowed), codes.most_effort), codes.most_effort
         row = _SCATTERED * self._vectors.itemsize * self.width
-        while codes.cost(probes) < allowed * row:
+        while codes.cost(probes) < allowed * parts * row:
             try:
                 numbers = codes.propose(query[None], count, probes, among)[0]
             except NotImplementedError:
                 return None
             numbers = numbers[numbers >= 0]
+            if parts > 1:
+                numbers = np.unique(numbers // parts)
             if len(numbers) >= k:
                 return numbers
             if probes >= most:
                 return None
             probes = min(4 * probes, most)
         return None
+
+
+def single_vectors(vectors: np.ndarray, parts: int) -> np.ndarray:
+    """Vectors one below the other.
+
+    Args:
+        vectors: float32 (N, P x D), contiguous.
+        parts: P.
+
+    Returns:
+        float32 (N x P, D), not copied.
+    """
+    return vectors.reshape(len(vectors) * parts, vectors.shape[1] // parts)
 
 
 def _best(numbers: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

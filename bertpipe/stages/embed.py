@@ -28,6 +28,12 @@ class EmbedConfig(BaseModel, extra="forbid"):
     """Passages and their vectors."""
 
     overlap: int = Field(0, ge=0, description="Tokens of whole sentences that neighbouring passages share.")
+    parts: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Parts of a passage with vectors of their own; it is as near as the nearest of them.",
+    )
     threads: Annotated[int, NEUTRAL] = Field(0, ge=0, description="Threads to encode with; 0 is all cores.")
 
 
@@ -42,7 +48,8 @@ def embed(run: StageRun) -> dict[str, Any]:
 
     encoder = Encoder(run.inputs["finetune"] / ENCODER, run.config.threads)
     passages = run.out / PASSAGES
-    cutter = PassageCutter(encoder, run.config.overlap)
+    parts = run.config.parts
+    cutter = PassageCutter(encoder, run.config.overlap, parts)
     earlier = None
     if run.previous is not None:
         earlier, why = open_earlier(run.previous / PASSAGES, cutter)
@@ -57,7 +64,7 @@ def embed(run: StageRun) -> dict[str, Any]:
         raise InputError("the corpus has no passages", why="no document has any text")
     done_file = run.resume / "vectors.json"
     done, reused = json.loads(done_file.read_text()) if done_file.is_file() else (0, 0)
-    shape = (len(store), encoder.settings.width)
+    shape = (len(store), parts * encoder.settings.width)
     rows, known = np.full(len(store), -1), np.empty((0, shape[1]), dtype=np.float32)
     if earlier is not None and run.previous is not None:
         rows, known = store.rows_in(earlier), np.load(run.previous / VECTORS, mmap_mode="r", allow_pickle=False)
@@ -67,7 +74,8 @@ def embed(run: StageRun) -> dict[str, Any]:
         while done < len(store):
             block = rows[done : done + BLOCK]
             fresh = np.flatnonzero(block < 0)
-            encoded = encoder.encode_passages([(one.title, one.text) for one in store.get_many(done + fresh)])
+            texts = [(one.title, one.text) for one in store.get_many(done + fresh)]
+            encoded = encoder.encode_passages(texts, parts)
             if not np.isfinite(encoded).all():
                 raise InputError("the encoder made a vector that is not finite", hint="Train it again.")
             found = np.empty((len(block), shape[1]), dtype=np.float32)
@@ -81,7 +89,7 @@ def embed(run: StageRun) -> dict[str, Any]:
             partial.replace(done_file)
             run.progress.advance(len(block))
     run.progress.finish()
-    return {"passages": len(store), "width": shape[1], "reused": reused}
+    return {"passages": len(store), "width": encoder.settings.width, "reused": reused}
 
 
 def _cut_passages(run: StageRun, cutter: PassageCutter, path: Path, earlier: PassageStore | None) -> None:

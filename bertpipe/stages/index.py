@@ -58,6 +58,7 @@ def index(run: StageRun) -> dict[str, Any]:
     """Writes an index that holds all a search needs, and its report."""
     import numpy as np
 
+    from bertpipe.retrieval.cutting import parts_of
     from bertpipe.retrieval.encoder import Encoder, encoder_digest
     from bertpipe.retrieval.index_folder import READER, RERANKER, IndexSettings, build_index, save_report
     from bertpipe.retrieval.measured_documents import document_keys
@@ -70,12 +71,12 @@ def index(run: StageRun) -> dict[str, Any]:
     reranker = run.inputs["reranker"] / RERANKER if "reranker" in run.inputs else None
     vectors = np.load(embedded / VECTORS, mmap_mode="r", allow_pickle=False)
     with PassageStore.open(embedded / PASSAGES) as store:
-        present = document_keys(store)
+        present, parts = document_keys(store), parts_of(store)
         earlier = _earlier_report(run, store, present)
     queries = [] if earlier else _queries(run)
     encoder = None if earlier else Encoder(encoder_folder)
     run.progress.start("arranging vectors", unit="passages")
-    dense, structure = _arranged(run, vectors, queries, encoder)
+    dense, structure = _arranged(run, vectors, parts, queries, encoder)
     run.progress.finish()
     run.progress.start("indexing passages", total=len(vectors), unit="passages")
     store = build_index(
@@ -135,7 +136,7 @@ def _queries(run: StageRun) -> list[HeldOutQuery]:
 
 
 def _arranged(
-    run: StageRun, vectors: np.ndarray, queries: Sequence[HeldOutQuery], encoder: Encoder | None
+    run: StageRun, vectors: np.ndarray, parts: int, queries: Sequence[HeldOutQuery], encoder: Encoder | None
 ) -> tuple[VectorIndex, dict[str, Any]]:
     """The vectors' index and what the report says of it; without an encoder, as in the index before."""
     from bertpipe.retrieval.index_folder import VECTORS as VECTORS_FOLDER
@@ -152,6 +153,7 @@ def _arranged(
         memory_mb=run.config.memory_mb,
         target=run.config.recall,
         seed=run.config.seed,
+        parts=parts,
     )
     return tuned.index, tuned.report
 

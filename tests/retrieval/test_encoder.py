@@ -67,6 +67,19 @@ def test_a_long_query_is_its_beginning(encoder):
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-6)
 
 
+def test_parts_stand_beside_the_whole(encoder):
+    whole = encoder.encode_passages(PASSAGES)
+    found = encoder.encode_passages(PASSAGES, 2)
+    assert found.shape == (5, 32)
+    title, text = PASSAGES[0]
+    halves = encoder.encode_passages([(title, text[:29]), (title, text[29:])])
+    assert text[29:].startswith("Never")
+    np.testing.assert_allclose(found[0].reshape(2, 16), (halves + whole[0]) / 2, atol=1e-5)
+    # A text without characters is both of its parts.
+    np.testing.assert_allclose(found[2].reshape(2, 16), [whole[2]] * 2, atol=1e-5)
+    assert encoder.encode_passages([], 2).shape == (0, 32)
+
+
 def test_titles_count(encoder):
     plain, titled = encoder.encode_passages([("", "Change the water."), ("Humidifier", "Change the water.")])
     assert plain @ titled < 0.999

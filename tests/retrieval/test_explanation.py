@@ -9,6 +9,7 @@ from bertpipe.retrieval.analysis import analyse
 from bertpipe.retrieval.explanation import NOT_ADDITIVE, Explainer
 from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.lexical import TITLE_WEIGHT
+from bertpipe.text.document import Document
 from bertpipe.text.sequences import passage_sequence
 
 QUERIES = ["wash the burrs with water", "怎样清洗滤芯", "change the washer of a dripping tap", "water " * 400]
@@ -43,6 +44,29 @@ def test_shares_add_up_to_the_scores(index, explainer, query, mode):
             assert found.tokens == found.words == []
         assert sum(found.parts.values()) == pytest.approx(hit.score if mode == "hybrid" else 0, abs=1e-9)
         assert json.loads(json.dumps(found.as_json()))["terms"] == [term.as_json() for term in found.terms]
+
+
+def test_shares_of_parts_add_up_to_the_scores(tmp_path, encoder_folder):
+    texts = [
+        "Brush the burrs once a week. Never wash them with water.",
+        "水箱里的水每天要换。滤芯每月清洗一次。",
+        "tap",
+    ]
+    documents = [Document(f"{number}.md", "Cleaning" if number else "", text) for number, text in enumerate(texts)]
+    index = Index.create(tmp_path / "index", encoder_folder, documents, parts=3)
+    explainer = Explainer(index)
+    for query in QUERIES:
+        hits = index.search(query, 20, "dense").hits
+        assert len(hits) == len(texts)
+        for hit in hits:
+            found = explainer.explain(query, hit)
+            assert sum(token.score for token in found.tokens) == pytest.approx(hit.score, abs=1e-4)
+            assert sum(word.score for word in found.words) == pytest.approx(hit.score, abs=1e-4)
+            places = [(token.start, token.end) for token in found.tokens if token.place == "text"]
+            assert places == sorted(set(places))
+            for token in found.tokens:
+                assert token.place != "text" or hit.passage.text[token.start : token.end] == token.text
+            assert found.tokens[0].place == found.tokens[-1].place == "mark"
 
 
 def test_the_share_of_a_term_is_bm25_by_hand(index, explainer):

@@ -67,15 +67,20 @@ def leftovers(folder):
     return sorted(path.name for path in folder.parent.iterdir() if path.name not in (folder.name, ".lock"))
 
 
-def test_adding_replacing_and_deleting_is_making_anew(folder, tmp_path, encoder_folder):
+@pytest.mark.parametrize("parts", [1, 3])
+def test_adding_replacing_and_deleting_is_making_anew(folder, tmp_path, encoder_folder, parts):
+    if parts > 1:
+        folder = tmp_path / "parts" / "index"
+        Index.create(folder, encoder_folder, map(document, range(40)), parts=parts)
     index = Index.open(folder)
+    assert index.parts == parts
     changed = [document(3, 1), document(17, 1, sentences=1), document("new"), document(99)]
     assert index.add([*changed, document(5)]) == 4  # one was there already
     assert index.delete(["docs/0.md", "docs/39.md", "docs/nowhere.md", "docs/20.md"]) == 3
     expected = {name: document(name) for name in range(40)} | {3: changed[0], 17: changed[1]}
     for name in (0, 39, 20):
         del expected[name]
-    anew = Index.create(tmp_path / "anew", encoder_folder, [*expected.values(), *changed[2:]])
+    anew = Index.create(tmp_path / "anew", encoder_folder, [*expected.values(), *changed[2:]], parts=parts)
     assert_equal(index, anew)
     assert_equal(Index.open(str(folder)), anew)
     assert (folder / "passages.sqlite").read_bytes() == (tmp_path / "anew" / "passages.sqlite").read_bytes()
@@ -88,7 +93,9 @@ def test_only_new_texts_are_encoded(folder, monkeypatch):
     index = Index.open(folder)
     encoded = []
     encode = index.encoder.encode_passages
-    monkeypatch.setattr(index.encoder, "encode_passages", lambda some: encoded.extend(some) or encode(some))
+    monkeypatch.setattr(
+        index.encoder, "encode_passages", lambda some, parts: encoded.extend(some) or encode(some, parts)
+    )
     index.add([replace(document(4), metadata={"version": 9}), replace(document(6), id="elsewhere")])
     assert encoded == []
     assert index.search("apple", 1000, "bm25", "version = 9").hits

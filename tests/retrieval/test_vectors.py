@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,6 +41,41 @@ def test_only_allowed_passages_are_found_and_as_many_as_there_are(passages, shar
     assert len(set(numbers.tolist())) == len(numbers)
     np.testing.assert_allclose(scores, expected, atol=1e-6)
     np.testing.assert_allclose(scores, vectors[numbers] @ query, atol=1e-6)
+
+
+@pytest.mark.parametrize("structure", ["Flat", "IVF4,SQ8"])
+@given(passages=st.integers(20, 60), parts=st.integers(2, 5), k=st.integers(1, 80), seed=st.integers(0, 99))
+def test_a_passage_is_as_near_as_the_nearest_of_its_vectors(structure, passages, parts, k, seed):
+    vectors, query = unit((passages, parts, 6), seed), unit(6, seed + 100)
+    every = VectorIndex.build(vectors.reshape(passages, parts * 6), structure, parts=parts)
+    index = every.with_effort(Effort(4, 8))
+    expected = (vectors @ query).max(axis=1)
+    assert (len(index), index.width, index.parts) == (passages, 6, parts)
+    for among in (None, np.random.default_rng(seed).random(passages) < 0.5):
+        allowed = expected if among is None else expected[among]
+        numbers, scores = index.search(query, k, among)
+        assert len(set(numbers.tolist())) == len(numbers) == min(k, len(allowed))
+        assert among is None or among[numbers].all()
+        np.testing.assert_allclose(scores, np.sort(allowed)[::-1][:k], atol=1e-6)
+        np.testing.assert_allclose(scores, expected[numbers], atol=1e-6)
+        np.testing.assert_allclose(index.scores(query, numbers), scores, atol=1e-6)
+
+
+@pytest.mark.parametrize("structure", ["Flat", "IVF4,PQ4x4fs"])
+def test_parts_are_kept(tmp_path, structure):
+    vectors, query = unit((500, 3, 8)).reshape(500, 24), unit(8, 1)
+    built = VectorIndex.build(vectors, structure, parts=3).with_effort(Effort(4, 4))
+    built.save(tmp_path / "vectors")
+    opened = VectorIndex.open(tmp_path / "vectors")
+    again = opened.with_vectors(vectors[::-1].copy())
+    assert opened.parts == again.parts == 3
+    for one, two in zip(built.search(query, 9), opened.search(query, 9), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert (499 - again.search(query, 3)[0]).tolist() == built.search(query, 3)[0].tolist()
+    settings = json.loads((tmp_path / "vectors" / "structure.json").read_text())
+    (tmp_path / "vectors" / "structure.json").write_text(json.dumps(settings | {"parts": 5}))
+    with pytest.raises(ArtefactError, match="24 numbers are no 5 vectors"):
+        VectorIndex.open(tmp_path / "vectors")
 
 
 def test_given_passages_get_their_true_scores():

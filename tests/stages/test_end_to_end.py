@@ -2,6 +2,7 @@ import json
 import shutil
 
 import numpy as np
+import pytest
 
 from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.passage_store import PassageStore
@@ -54,6 +55,23 @@ def test_a_comment_changes_nothing(project):
     assert project.ran() == []
     project.file.write_text(project.file.read_text() + "threads = 1\n[embed]\nthreads = 1\n".partition("\n")[2])
     assert project.ran() == []  # the number of threads cannot change the result
+
+
+def test_parts_have_vectors_of_their_own(project):
+    one = np.load(project.runs / "embed" / "vectors.npy")
+    assert project.ran("--set", "embed.parts=3") == ["embed", "index"]
+    vectors = np.load(project.runs / "embed" / "vectors.npy")
+    assert vectors.shape == (len(one), 3 * one.shape[1])
+    query = one[0] / np.linalg.norm(one[0])
+    index = Index.open(project.runs / "index")
+    hits = index.search("anything", 5, "dense", vector=query).hits
+    nearest = (vectors.reshape(len(one), 3, -1) @ query).max(axis=1)
+    assert [hit.score for hit in hits] == pytest.approx(np.sort(nearest)[::-1][:5], abs=1e-5)
+    assert index.report()["modes"]["dense"]["ndcg@10"]["mean"] > 0
+    (project.docs / "new.md").write_text("# Quinces\n\nQuinces are boiled before they are eaten.\n")
+    steps = project.run("--set", "embed.parts=3")
+    assert steps["embed"]["state"] == "ran"
+    assert steps["embed"]["metrics"]["reused"] == len(one)
 
 
 def test_a_changed_document_is_embedded_again_and_retrains_nothing(project):
