@@ -1,7 +1,7 @@
 r"""How well bertpipe finds, on collections with queries and judgements: words, vectors, both, and reranked.
 
-    python benchmarks/retrieval_quality.py squad --data FOLDER --folder FOLDER --model models/minilm
-    python benchmarks/retrieval_quality.py squad-nothing --data FOLDER --folder FOLDER
+    python benchmarks/retrieval_quality.py squad --data FOLDER --folder FOLDER --model models/minilm --parts 4
+    python benchmarks/retrieval_quality.py squad-nothing --data FOLDER --folder FOLDER --parts 8
     python benchmarks/retrieval_quality.py squad --data FOLDER --folder FOLDER --model models/minilm \
         --learn-share 0.3 --set finetune.budget=30m --queries 2000
 
@@ -32,7 +32,7 @@ from bertpipe.stages.saved_model import SavedModel
 
 MODEL = "MODEL"
 """Stands in a pipeline file for the folder that ``--model`` names."""
-DEPTH = 20
+DEPTH = 10
 """Candidates that a reranker reads."""
 WITHOUT_DEV = 0.5
 """The weight where there is nothing to tune it with."""
@@ -54,11 +54,10 @@ imported = "{MODEL}"
 FROM_MODEL = f"""{CORPUS}{IMPORTED}steps = 0
 [finetune]
 {PAIRS}pairs_share = 1.0
-hard_negatives = 1
-batch_size = 96
+batch_size = 128
 passage_tokens = 192
-lr = 3e-5
-budget = "30m"
+lr = 1.5e-4
+budget = "45m"
 """
 FROM_NOTHING = f"""{CORPUS}
 [pretrain]
@@ -66,7 +65,6 @@ layers = 1
 budget = "10m"
 [finetune]
 {PAIRS}pairs_share = 0.75
-hard_negatives = 1
 batch_size = 256
 passage_tokens = 192
 budget = "20m"
@@ -74,7 +72,12 @@ budget = "20m"
 RERANKER = f"""
 [finetune.reranker]
 {PAIRS}max_tokens = 224
-budget = "25m"
+batch_size = 6
+negatives = 3
+negatives_below = 1.1
+lr = 1e-4
+dropout = 0.0
+budget = "40m"
 """
 CHINESE = "[tokenize]\nvocab_size = 16000\n"
 
@@ -102,10 +105,10 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "squad": Recipe("squad", FROM_MODEL + RERANKER.replace("budget", f'model = "{MODEL}"\nbudget')),
     "squad-nothing": Recipe("squad", FROM_NOTHING),
-    "squad-easy": Recipe("squad", FROM_MODEL, ("finetune.hard_negatives=0",)),
+    "squad-hard": Recipe("squad", FROM_MODEL, ("finetune.hard_negatives=1",)),
     "squad-cold": Recipe("squad", FROM_NOTHING, ("pretrain.warm_start=off",)),
     "squad-unpretrained": Recipe("squad", FROM_NOTHING, ("pretrain.steps=0",)),
-    "squad-nothing-easy": Recipe("squad", FROM_NOTHING, ("finetune.hard_negatives=0",)),
+    "squad-nothing-hard": Recipe("squad", FROM_NOTHING, ("finetune.hard_negatives=1",)),
     "drcd": Recipe("drcd", FROM_NOTHING + CHINESE),
     "lctt": Recipe("lctt", FROM_NOTHING + CHINESE),
     "medquad": Recipe("medquad", FROM_NOTHING),

@@ -85,7 +85,7 @@ budget = "30m"
     "sst2": understanding(
         "classification",
         'data = "train.tsv"\ndev = "dev.tsv"\ntext_field = "1"\nlabel_field = "2"\n'
-        "lr = 2e-4\nlayer_decay = 0.8\ndropout = 0.1\nepochs = 5\n",
+        "lr = 2e-4\nlayer_decay = 0.8\ndropout = 0.1\nepochs = 4\nconsistency = 2.0\nbatch_tokens = 1024\n",
         copy("sst2/train.tsv", "sst2/dev.tsv"),
         "dev.tsv",
     ),

@@ -204,7 +204,7 @@ class VectorIndex:
             found_scores, found = faiss.knn(query[None], single, k * self.parts, metric=faiss.METRIC_INNER_PRODUCT)
             if self.parts == 1:
                 return found[0], found_scores[0]
-            # The first of a passage's vectors is its best; k passages have no more vectors than were asked for.
+            # So many vectors are those of k passages at least, and the first of a passage's is its best.
             numbers, first = np.unique(found[0] // self.parts, return_index=True)
             return _best(numbers, found_scores[0][first], k)
         numbers = np.flatnonzero(among)
