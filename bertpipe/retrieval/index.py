@@ -40,7 +40,6 @@ from bertpipe.retrieval.measured_documents import document_keys
 from bertpipe.retrieval.passage_store import PassageStore
 from bertpipe.retrieval.reranking import RERANK_MS, Reranking, mixed
 from bertpipe.retrieval.search_result import MODES, Hit, Mode, SearchResult
-from bertpipe.retrieval.vectors import VectorIndex
 from bertpipe.retrieval.where import fields_of, nearest_fields, parse_condition
 from bertpipe.text.document import Document, document_record, record_digest
 
@@ -122,7 +121,6 @@ class Index:
                 passages=stored,
                 vectors=vectors,
                 encoder=Path(encoder),
-                dense=VectorIndex.build(vectors, parts=parts),
                 advance=lambda count: None,
             ).close()
             verdict = "Not measured: the index was made without a pipeline. Searches are hybrid, with equal weights."

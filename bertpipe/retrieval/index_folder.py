@@ -26,6 +26,7 @@ import numpy as np
 
 from bertpipe.errors import ArtefactError
 from bertpipe.pipeline.artefact import MANIFEST, Artefact
+from bertpipe.retrieval.cutting import parts_of
 from bertpipe.retrieval.encoder import encoder_digest, encoder_files
 from bertpipe.retrieval.lexical import LexicalIndex
 from bertpipe.retrieval.measured_documents import documents_since
@@ -102,7 +103,7 @@ def build_index(
     Args:
         folder: To be filled.
         passages: The passages' SQLite file.
-        vectors: float32 (N, D), row n for passage number n.
+        vectors: float32 (N, P x D), row n for passage number n.
         encoder: Folder of the encoder that made the vectors.
         advance: Told the number of passages indexed since the last call.
         reader: Folder of a reader, if one was trained.
@@ -130,7 +131,7 @@ def build_index(
     store = PassageStore.open(folder / PASSAGES)
     if len(store) != len(vectors):
         raise ArtefactError(f"{len(store)} passages do not fit {len(vectors)} vectors")
-    (dense or VectorIndex.build(vectors)).save(folder / VECTORS)
+    (dense or VectorIndex.build(vectors, parts=parts_of(store))).save(folder / VECTORS)
     shutil.rmtree(folder / LEXICAL, ignore_errors=True)
 
     def rows() -> Iterator[tuple[int, str]]:

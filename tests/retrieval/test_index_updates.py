@@ -103,6 +103,15 @@ def test_only_new_texts_are_encoded(folder, monkeypatch):
     assert {title for title, _ in encoded} == {"About new"}
 
 
+def test_an_emptied_index_keeps_the_number_of_parts(tmp_path, encoder_folder):
+    index = Index.create(tmp_path / "index", encoder_folder, map(document, range(3)), parts=3)
+    assert index.delete(f"docs/{name}.md" for name in range(3)) == 3
+    assert index.search("apple", 10, "dense").hits == []
+    index.add([document(1), document(2)])
+    assert Index.open(tmp_path / "index").parts == index.parts == 3
+    assert_equal(index, Index.create(tmp_path / "anew", encoder_folder, [document(1), document(2)], parts=3))
+
+
 def test_a_document_that_is_emptied_is_gone(folder):
     index = Index.open(folder)
     assert index.add([replace(document(1), text=" ")]) == 1
