@@ -374,7 +374,12 @@ class Index:
 
         def write(out: Path) -> dict[str, Any] | None:
             nonlocal done
-            self.refresh()
+            if self._passages.path.parent == self.folder:
+                self.refresh()
+            else:  # opened where a kill had left the folder, which has been put back since
+                self._passages.close()
+                self._open()
+                self._encoder = None
             earlier, encoder = self._passages, self.encoder
             facts = earlier.facts
             cutter = PassageCutter(encoder, int(facts["overlap"]), parts_of(earlier))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bertpipe.errors import ArtefactError, ConfigError, InputError, LockedError
 from bertpipe.pipeline import publish
-from bertpipe.pipeline.artefact import Artefact, Manifest
+from bertpipe.pipeline.artefact import OLD_PREFIX, Artefact, Manifest
 from bertpipe.pipeline.lock import run_lock
 from bertpipe.retrieval.candidates import DEPTH
 from bertpipe.retrieval.fusion import fuse
@@ -256,6 +256,14 @@ def test_killed_at_any_moment_old_or_new(made, tmp_path, monkeypatch, exchange, 
         shutil.rmtree(folder.parent)
     assert min(kills.values()) > 0
     assert sum(kills.values()) > 10
+
+
+def test_an_index_that_a_kill_left_under_its_old_name_can_be_changed(folder):
+    folder.rename(folder.parent / f"{OLD_PREFIX}{folder.name}")
+    index = Index(folder, threads=1)
+    assert index.search("apple").hits
+    assert index.add([document("new")]) == 1
+    assert leftovers(folder) == []
 
 
 def kill_at(number, folder):
