@@ -35,7 +35,7 @@ from bertpipe.retrieval.search_result import Mode
 from bertpipe.retrieval.vectors import VectorIndex
 from bertpipe.text.array_file import write_array
 
-FORMAT = 2
+FORMAT = 3
 STAGE = "index"
 SETTINGS, PASSAGES, VECTORS, LEXICAL, ENCODER, READER, RERANKER, REPORT, MEASURED = (
     "index.json",

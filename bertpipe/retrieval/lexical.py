@@ -22,6 +22,7 @@ import tantivy
 
 from bertpipe.errors import ArtefactError, StorageError
 from bertpipe.retrieval.analysis import analyse
+from bertpipe.retrieval.forward_index import ForwardIndex, ForwardWriter
 from bertpipe.retrieval.terms import TITLE_WEIGHT, passage_terms
 
 MOST_TERMS = 256
@@ -29,14 +30,16 @@ MOST_TERMS = 256
 LONGEST_QUERY = 65_536
 """Characters of a query that are looked at."""
 
-# Putting a clause into another one copies it: so many copies cost less than they save.
-_MOST_COPIES = 2000
 # A budget, not an allocation: about a gigabyte of postings, enough for two million passages in one segment.
 _WRITER_BYTES = 1_000_000_000
 # Below this share of allowed passages the engine is told which they are; above, the others are passed over. Measured
 # on 50,000 passages: both take as long at about this share.
 _FEW = 0.03
 _META = "meta.json"
+# Of BM25, as the engine has them.
+_K1, _B = np.float32(1.2), np.float32(0.75)
+# The lengths that a byte can say: to 39 exactly, then eight to every power of two. The engine's.
+_LENGTHS = np.array([*range(24), *(24 + (n if n < 8 else (n % 8 + 8) << (n // 8 - 1)) for n in range(232))])
 _TERMS, _NUMBER = "terms", "number"
 
 
@@ -53,8 +56,8 @@ class LexicalIndex:
         (array([0]), array([0.77...], dtype=float32))
     """
 
-    def __init__(self, path: Path, index: tantivy.Index) -> None:
-        self._path = path
+    def __init__(self, path: Path, index: tantivy.Index, forward: ForwardIndex) -> None:
+        self._path, self._forward = path, forward
         self._schema = index.schema
         index.config_reader("manual")  # a published index never changes
         self._searcher = index.searcher()
@@ -110,6 +113,7 @@ class LexicalIndex:
             index.config_reader("manual")  # no thread of the engine's is to touch the folder later
             # One thread: several would deal the passages out among segments as it happens.
             writer = index.writer(heap_size=_WRITER_BYTES, num_threads=1)
+            forward = ForwardWriter(path)
         except OSError as error:
             raise _unwritable(path, error) from error
         last = -1
@@ -122,11 +126,13 @@ class LexicalIndex:
             document.add_unsigned(_NUMBER, number)
             try:
                 writer.add_document(document)
-            except ValueError as error:  # the engine's only kind of error
+                forward.add(number, terms.split())
+            except (ValueError, OSError) as error:  # the engine's only kind of error, and ours
                 raise _unwritable(path, error) from error
         try:
             writer.commit()
             writer.wait_merging_threads()
+            forward.close()
             _settle(path)
         except (ValueError, OSError) as error:
             raise _unwritable(path, error) from error
@@ -154,8 +160,8 @@ class LexicalIndex:
         try:
             for file in path.resolve().iterdir():
                 (links / file.name).symlink_to(file)
-            return cls(path, tantivy.Index.open(str(links)))
-        except ValueError as error:
+            return cls(path, tantivy.Index.open(str(links)), ForwardIndex(path))
+        except (ValueError, OSError, EOFError) as error:
             raise _damaged(path) from error
         finally:
             _remove(links)
@@ -205,7 +211,7 @@ class LexicalIndex:
         return numbers[order[:k]], scores[order[:k]]
 
     def scores(self, query: str, numbers: np.ndarray) -> np.ndarray:
-        """Scores given passages, as `search` would.
+        """Scores given passages, as `search` would, up to rounding.
 
         Args:
             query: Any text.
@@ -214,7 +220,7 @@ class LexicalIndex:
         Returns:
             float32 (C,); 0 for a passage that shares no term with the query or does not exist.
         """
-        return self._scores(_query_terms(query), numbers)
+        return self._scores(_query_terms(query), numbers).sum(axis=1)
 
     def term_scores(self, query: str, numbers: np.ndarray) -> dict[str, np.ndarray]:
         """What each term of a query adds to the scores of given passages.
@@ -226,37 +232,24 @@ class LexicalIndex:
         Returns:
             float32 (C,) by term, in the order of the query. Their sum is what `scores` says, up to rounding.
         """
-        return {term: self._scores([term], numbers) for term in _query_terms(query)}
+        terms = _query_terms(query)
+        return dict(zip(terms, self._scores(terms, numbers).T, strict=True))
 
     def passages_with(self, term: str) -> int:
         """In how many passages a term stands."""
         return int(self._searcher.doc_freq(_TERMS, term))
 
     def _scores(self, terms: list[str], numbers: np.ndarray) -> np.ndarray:
-        result = np.zeros(len(numbers), dtype=np.float32)
-        wanted = np.unique(numbers[numbers >= 0])
-        if not terms or not len(wanted) or not len(self):
-            return result
-        # One clause a passage: the engine's query for a set of them looks through its dictionary, six times as long.
-        each = [tantivy.Query.term_query(self._schema, _NUMBER, number) for number in wanted.tolist()]
-        among = tantivy.Query.boolean_query([(tantivy.Occur.Should, one) for one in each])
-        scored = tantivy.Query.const_score_query(among, 0.0)
-        if len(terms) * len(each) <= _MOST_COPIES:
-            # Term around term, so that each leaps from passage to passage; a union of them is read from end to end.
-            for term in terms:
-                scored = tantivy.Query.boolean_query(
-                    [(tantivy.Occur.Must, scored), (tantivy.Occur.Should, self._term_query(term))]
-                )
-        else:
-            union = self._union(terms)
-            scored = tantivy.Query.boolean_query([(tantivy.Occur.Must, scored), (tantivy.Occur.Must, union)])
-        known, scores = self._unpack(self._hits(scored, len(wanted)))
-        if len(known):
-            order = np.argsort(known)
-            known, scores = known[order], scores[order]
-            places = np.searchsorted(known, numbers).clip(max=len(known) - 1)
-            result = np.where(known[places] == numbers, scores[places], np.float32(0))
-        return result
+        """What each of Q terms adds to the scores of given passages, float32 (C, Q)."""
+        counts, lengths = self._forward.counts(terms, numbers)
+        held = np.array([self.passages_with(term) for term in terms], dtype=np.float32)
+        half = np.float32(0.5)
+        weights = np.log(1 + (len(self) - held + half) / (held + half)) * (1 + _K1)
+        rounded = _LENGTHS.take(np.searchsorted(_LENGTHS, lengths, side="right") - 1)
+        average = np.float32(max(1, self._forward.total_terms) / max(1, len(self)))
+        norms = _K1 * (1 - _B + _B * rounded.astype(np.float32) / average)
+        frequency = counts.astype(np.float32)
+        return weights * (frequency / (frequency + norms[:, None]))
 
     def _union(self, terms: list[str]) -> tantivy.Query:
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, self._term_query(term)) for term in terms])

@@ -225,7 +225,7 @@ def _earlier_report(
 
 INDEX = Stage(
     name="index",
-    version=2,
+    version=3,
     config=IndexConfig,
     inputs=(Input("corpus"), Input("finetune"), Input("embed")),
     run=index,

@@ -203,7 +203,7 @@ def test_parts_that_do_not_fit_each_other(folder, built):
     with pytest.raises(ArtefactError, match=f"hold {COUNT} passages and {COUNT} vectors"):
         Index(folder)
     (folder / "index.json").write_text(json.dumps(settings | {"format": 99}))
-    with pytest.raises(ArtefactError, match=r"has format 99 .this bertpipe reads format 2"):
+    with pytest.raises(ArtefactError, match=r"has format 99 .this bertpipe reads format 3"):
         Index(folder)
     for damaged in ("[]", "3", '{"encoder": 1}', '{"x": 1}', "{"):
         (folder / "index.json").write_text(damaged)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bertpipe.errors import ArtefactError, StorageError
 from bertpipe.retrieval import lexical
 from bertpipe.retrieval.analysis import analyse
+from bertpipe.retrieval.forward_index import ForwardWriter
 from bertpipe.retrieval.lexical import LexicalIndex
 from bertpipe.retrieval.terms import passage_terms
 
@@ -114,7 +115,7 @@ def test_scores_of_given_passages_are_those_of_the_search(index):
     given_scores = index.scores("split the string", asked)
     assert given_scores.dtype == np.float32
     expected = dict(zip(numbers.tolist(), scores.tolist(), strict=True))
-    assert given_scores.tolist() == [expected.get(number, 0.0) for number in asked.tolist()]
+    np.testing.assert_allclose(given_scores, [expected.get(number, 0.0) for number in asked.tolist()], rtol=1e-6)
 
 
 @pytest.mark.parametrize("query", ["", "  ", "?!,", "unheard", "\ud800", "__"])
@@ -197,6 +198,10 @@ def in_segments(folder, texts, count):
             writer.add_document(document)
         writer.commit()
         writer.wait_merging_threads()
+    forward = ForwardWriter(folder)
+    for number, terms in rows:
+        forward.add(number, terms.split())
+    forward.close()
     return LexicalIndex.open(folder)
 
 
@@ -217,7 +222,10 @@ def test_only_allowed_passages_are_found_and_as_many_as_there_are(tmp_path, segm
     among = rng.random(2000) < share
     everything = np.arange(2000)
     for query in ("apple", "zebra apple", "cherry banana apple", "zebra", "nothing"):
-        scores = built.scores(query, everything)
+        all_numbers, all_scores = built.search(query, len(texts))
+        scores = np.zeros(len(texts), dtype=np.float32)
+        scores[all_numbers] = all_scores
+        np.testing.assert_allclose(index.scores(query, everything), scores, rtol=1e-6)
         for k in (1, 7, 300, 5000):
             numbers, found = index.search(query, k, among)
             order = np.lexsort((everything, -scores))
@@ -278,12 +286,16 @@ def test_no_passages(tmp_path):
     assert index.scores("split", np.array([0])).tolist() == [0]
 
 
+PARTS = ["*.fast", "*.fieldnorm", "*.idx", "*.pos", "*.store", "*.term", "*.json"]
+PARTS += [f"forward-{name}" for name in ("terms.u4", "places.npy", "hashes.npy", "numbers.npy")]
+
+
 @pytest.mark.parametrize("kept", [0, 0.5, -1])
-@pytest.mark.parametrize("part", ["fast", "fieldnorm", "idx", "pos", "store", "term", "json"])
+@pytest.mark.parametrize("part", PARTS)
 def test_a_truncated_file_is_an_artefact_error(tmp_path, part, kept):
     folder = tmp_path / "index"
     LexicalIndex.build(folder, PASSAGES)
-    (file,) = folder.glob(f"*.{part}")
+    (file,) = folder.glob(part)
     whole = file.read_bytes().rstrip()
     file.write_bytes(whole[: int(kept * len(whole)) if kept >= 0 else -1])
     with pytest.raises(ArtefactError, match="damaged") as caught:
@@ -292,11 +304,11 @@ def test_a_truncated_file_is_an_artefact_error(tmp_path, part, kept):
     assert len(str(caught.value)) < 250
 
 
-@pytest.mark.parametrize("part", ["fast", "fieldnorm", "idx", "pos", "store", "term", "json"])
+@pytest.mark.parametrize("part", PARTS)
 def test_a_missing_file_is_an_artefact_error(tmp_path, part):
     folder = tmp_path / "index"
     LexicalIndex.build(folder, PASSAGES)
-    for file in folder.glob(f"*.{part}"):
+    for file in folder.glob(part):
         file.unlink()
     with pytest.raises(ArtefactError):
         LexicalIndex.open(folder).search("split", 3)
@@ -365,7 +377,7 @@ def test_any_text_is_a_query(index, query, k):
     numbers, scores = index.search(query, k)
     assert len(numbers) == len(scores) <= k
     assert np.all(np.isfinite(scores))
-    assert index.scores(query, numbers).tolist() == scores.tolist()
+    np.testing.assert_allclose(index.scores(query, numbers), scores, rtol=1e-6)
 
 
 @settings(deadline=None, max_examples=30)

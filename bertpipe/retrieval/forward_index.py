@@ -1,0 +1,149 @@
+"""The terms of every passage side by side, for the scores of given passages.
+
+An inverted index knows in which passages a term stands. What a hundred given passages score it answers by leaping
+through the passages of each term; here the terms of a passage are read in one go, which takes a fifth of the time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from bertpipe.text.array_file import write_array
+
+_TERMS, _PLACES, _HASHES, _NUMBERS = (
+    "forward-terms.u4",
+    "forward-places.npy",
+    "forward-hashes.npy",
+    "forward-numbers.npy",
+)
+_TERM = np.dtype("<u4")
+
+
+class ForwardIndex:
+    """Counts the terms of passages; made by `ForwardWriter`.
+
+    A term has a number, by which its occurrences are kept: four bytes each. Numbers are looked up by 64 bits of a hash
+    of the term, so that two of a million terms are taken for one another with a probability of 3e-8.
+
+    Args:
+        folder: What `ForwardWriter` wrote. Its files are mapped, not read.
+
+    Raises:
+        ValueError: A file does not fit the others.
+        OSError: A file is missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._places, self._hashes, self._numbers = (
+            # A view without NumPy's class for mapped arrays, whose every slice costs microseconds.
+            np.asarray(np.load(folder / name, mmap_mode="r", allow_pickle=False))
+            for name in (_PLACES, _HASHES, _NUMBERS)
+        )
+        path = folder / _TERMS
+        if len(self._hashes) != len(self._numbers) or path.stat().st_size != self.total_terms * _TERM.itemsize:
+            raise ValueError(f"the files in {folder} do not fit each other")
+        # An empty file cannot be mapped.
+        self._terms = np.asarray(np.memmap(path, _TERM, "r")) if self.total_terms else np.empty(0, _TERM)
+
+    @property
+    def total_terms(self) -> int:
+        """Terms of all passages, repetitions included."""
+        return int(self._places[-1])
+
+    def counts(self, terms: Sequence[str], numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How often terms stand in passages.
+
+        Args:
+            terms: Q different ones.
+            numbers: int (C,), of passages; those that there are not have no terms.
+
+        Returns:
+            int64 (C, Q), and how many terms the passages have in all, int64 (C,).
+        """
+        known = (numbers >= 0) & (numbers < len(self._places) - 1)
+        rows = np.where(known, numbers, 0)
+        starts, ends = self._places.take(rows), self._places.take(rows + known)
+        lengths = ends - starts
+        spans = zip(starts.tolist(), ends.tolist(), strict=True)
+        found = np.concatenate([np.empty(0, _TERM), *(self._terms[start:end] for start, end in spans)])
+        wanted, places = self._numbers_of(terms)
+        if not len(wanted):
+            return np.zeros((len(numbers), len(terms)), dtype=np.int64), lengths
+        nearest = np.searchsorted(wanted, found).clip(max=len(wanted) - 1)
+        hits = np.flatnonzero(wanted.take(nearest) == found)
+        passages = np.searchsorted(np.cumsum(lengths), hits, side="right")
+        cells = passages * len(terms) + places.take(nearest.take(hits))
+        return np.bincount(cells, minlength=len(numbers) * len(terms)).reshape(len(numbers), len(terms)), lengths
+
+    def _numbers_of(self, terms: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of those terms that any passage has, ascending, and which of the terms they are."""
+        hashes = np.array([_hash(term) for term in terms], dtype=np.uint64)
+        places = np.searchsorted(self._hashes, hashes)
+        inside = np.flatnonzero(places < len(self._hashes))
+        known = inside[self._hashes.take(places[inside]) == hashes[inside]]
+        numbers = self._numbers.take(places[known])
+        order = np.argsort(numbers)
+        return numbers[order], known[order]
+
+
+class ForwardWriter:
+    """Writes a forward index; the same passages give the same bytes.
+
+    Args:
+        folder: It may hold other files.
+
+    Raises:
+        OSError: The disk refused.
+
+    Example:
+        >>> writer = ForwardWriter(folder)
+        >>> writer.add(0, ["split", "string"])
+        >>> writer.close()
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = (folder / _TERMS).open("wb")
+        self._numbers: defaultdict[str, int] = defaultdict(count().__next__)
+        self._places = array("q", [0])
+        self._written = 0
+
+    def add(self, number: int, terms: Sequence[str]) -> None:
+        """Adds a passage.
+
+        Args:
+            number: Higher than those before.
+            terms: Its terms, with repetitions, in any order.
+
+        Raises:
+            OSError: The disk refused.
+        """
+        # Numbers that are passed over are passages without terms.
+        self._places.extend([self._written] * (number + 1 - len(self._places)))
+        self._file.write(np.fromiter(map(self._numbers.__getitem__, terms), _TERM, len(terms)).tobytes())
+        self._written += len(terms)
+        self._places.append(self._written)
+
+    def close(self) -> None:
+        """Writes what is left to write.
+
+        Raises:
+            OSError: The disk refused.
+        """
+        self._file.close()
+        write_array(self._folder / _PLACES, np.array(self._places, dtype=np.int64))
+        hashes = np.fromiter(map(_hash, self._numbers), np.uint64, len(self._numbers))
+        order = np.argsort(hashes)
+        write_array(self._folder / _HASHES, hashes[order])
+        write_array(self._folder / _NUMBERS, order.astype(np.uint32))
+
+
+def _hash(term: str) -> int:
+    return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
