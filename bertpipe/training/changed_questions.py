@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bertpipe.tasks.word_tokens import TOKEN
@@ -23,11 +23,14 @@ UNSPACED = "characters"
 TRIES = 30
 # How often a stretch that stands in the text as well is preferred: those are told apart by what the text says alone.
 PRESENT = 0.5
+# How often a rare word is exchanged that is not the rarest and need not stand in the text: were it always the rarest,
+# a reader would look at no other.
+OTHER = 0.5
 
 
 @dataclass(frozen=True)
 class _Stretch:
-    """Words of a question that stand one after the other in its text as well.
+    """Words of a question that stand one after the other, and can be exchanged.
 
     Attributes:
         start: First character in the question.
@@ -43,13 +46,22 @@ class _Stretch:
     words: str
     shape: str
 
+    @classmethod
+    def of(cls, question: str, found: Sequence[re.Match[str]], words: str) -> _Stretch | None:
+        """The stretch from the first to the last of some words; a single character is none."""
+        start, end = found[0].start(), found[-1].end()
+        kind = _kind(question[start:end])
+        if len(found) == 1 and kind == UNSPACED:
+            return None
+        return cls(start, end, question[start:end], words, f"{len(found)} {kind}")
+
 
 def changed_questions(questions: Sequence[Question], share: float, seed: int) -> Iterator[Question]:
     """Makes unanswerable questions of answered ones, as people do who write such questions (Rajpurkar et al. 2018, 4).
 
-    Of the stretches of a question that stand in its text the rarest is exchanged for that of another question of the
-    article that looks alike: as many words, and a number for a number, a name for a name. Some of what comes out can be
-    answered after all.
+    Of the stretches of a question that stand in its text the rarest is exchanged, or else any rare word, for one of
+    another question of the article that looks alike: as many words, and a number for a number, a name for a name. Some
+    of what comes out can be answered after all.
 
     Args:
         questions: Those without answers are left alone.
@@ -57,20 +69,23 @@ def changed_questions(questions: Sequence[Question], share: float, seed: int) ->
         seed: Decides which, and to what.
 
     Yields:
-        Questions marked as impossible; none for one that shares nothing rare with its text, or that has no match.
+        Questions marked as impossible; none for one without anything rare, or that has no match.
     """
     texts = {one.context: _spaced(one.context) for one in questions}
-    held = Counter(word for text in texts.values() for word in set(text.split()))
-    weights = {word: math.log(len(texts) / count) for word, count in held.items()}
-    stretches = [_rarest(one.question, texts[one.context], weights) for one in questions]
+    weights = _rarities(texts.values())
+    # "What" is rare in texts.
+    for word, weight in _rarities(map(_spaced, (one.question for one in questions))).items():
+        weights[word] = min(weight, weights.get(word, math.inf))
+    stretches = [_stretches(one.question, texts[one.context], weights) for one in questions]
     of_article: dict[tuple[str, str], list[_Stretch]] = defaultdict(list)
-    for question, stretch in zip(questions, stretches, strict=True):
-        if stretch is not None:
+    for question, some in zip(questions, stretches, strict=True):
+        for stretch in some:
             of_article[question.title, stretch.shape].append(stretch)
-    for row, (question, stretch) in enumerate(zip(questions, stretches, strict=True)):
+    for row, (question, some) in enumerate(zip(questions, stretches, strict=True)):
         random = generator(seed, "changed", row)
-        if stretch is None or question.impossible or random.random() >= share:
+        if not some or question.impossible or random.random() >= share:
             continue
+        stretch = some[int(random.integers(len(some)))] if random.random() < OTHER else some[0]
         others = of_article[question.title, stretch.shape]
         tried = [others[place] for place in random.integers(len(others), size=TRIES).tolist()]
         asked, text = _spaced(question.question), texts[question.context]
@@ -95,11 +110,19 @@ def _spaced(text: str) -> str:
     return f" {' '.join(TOKEN.findall(text.casefold()))} "
 
 
-def _rarest(question: str, text: str, weights: Mapping[str, float]) -> _Stretch | None:
-    """The stretch of a question that is shared with a text and weighs most; None if there is no rare word in any."""
+def _rarities(texts: Iterable[str]) -> dict[str, float]:
+    """How rare words are: the logarithm of how many texts there are for each that holds one."""
+    words = [set(text.split()) for text in texts]
+    held = Counter(word for some in words for word in some)
+    return {word: math.log(len(words) / count) for word, count in held.items()}
+
+
+def _stretches(question: str, text: str, weights: Mapping[str, float]) -> list[_Stretch]:
+    """The stretch of a question that is shared with a text and weighs most, and its other rare words."""
     words = list(TOKEN.finditer(question))
     folded = [word.group().casefold() for word in words]
-    best, most = None, 0.0
+    best: _Stretch | None = None
+    most = 0.0
     for first in range(len(words)):
         for last in range(first, min(first + LONGEST, len(words))):
             run = f" {' '.join(folded[first : last + 1])} "
@@ -110,12 +133,16 @@ def _rarest(question: str, text: str, weights: Mapping[str, float]) -> _Stretch 
             # A stretch ends with rare words: "the city of Bath" and not "the city of Bath in the".
             if min(own[0], own[-1]) < RARE or sum(own) <= most:
                 continue
-            start, end = words[first].start(), words[last].end()
-            kind = _kind(question[start:end])
-            if last > first or kind != UNSPACED:
-                stretch = _Stretch(start, end, question[start:end], run, f"{last - first + 1} {kind}")
+            stretch = _Stretch.of(question, words[first : last + 1], run)
+            if stretch is not None:
                 best, most = stretch, sum(own)
-    return best
+    others = [
+        _Stretch.of(question, [word], f" {name} ")
+        for word, name in zip(words, folded, strict=True)
+        # Small letters can split a word ("İ"): such a one is left alone.
+        if weights.get(name, 0.0) >= RARE and (best is None or not best.start <= word.start() < best.end)
+    ]
+    return [one for one in (best, *others) if one is not None]
 
 
 def _kind(text: str) -> str:

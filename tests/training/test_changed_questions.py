@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from bertpipe.text.readers.squad import Answer, Question
+from bertpipe.training import changed_questions as changed_questions_module
 from bertpipe.training.changed_questions import changed_questions
 
 FILLER = [f"Nothing of note was said about matter {number} on that day." for number in range(90)]
@@ -29,7 +32,8 @@ def changed(share=1.0, seed=0, some=None):
     return list(changed_questions(list(questions()) if some is None else some, share, seed))
 
 
-def test_one_stretch_is_exchanged_for_one_of_its_kind():
+def test_one_stretch_is_exchanged_for_one_of_its_kind(monkeypatch):
+    monkeypatch.setattr(changed_questions_module, "OTHER", 0.0)
     found = {one.id: one for one in changed()}
     originals = {one.id: one for one in questions()}
     assert {name: one.question for name, one in found.items()} == {
@@ -45,6 +49,24 @@ def test_one_stretch_is_exchanged_for_one_of_its_kind():
         assert one.impossible
         assert one.answers == ()
         assert (one.context, one.title) == (before.context, before.title)
+
+
+def test_another_rare_word_is_exchanged_half_of_the_time():
+    """One that need not stand in the text, never a word that many questions have."""
+    pool = ["mended", "painted", "tarred", "loaded", "renamed", "moored"]
+    asked = [
+        Question(f"{number} {copy}", f"Who {verb} the boat of Bob Stone {number}?", context, "a", answers, False)
+        for copy in range(20)
+        for number, verb in enumerate(pool)
+        for context in [f"Ann worked for Bob Stone {number} on a boat."]
+        for answers in [(Answer("Ann", 0),)]
+    ]
+    fillers = [Question(f"f{number}", f"Who {number}?", text, "f", (), True) for number, text in enumerate(FILLER * 30)]
+    found = {one.id.removesuffix(", changed"): one.question.split() for one in changed(some=[*asked, *fillers])}
+    assert all(words[0] == "Who" for words in found.values())
+    exchanged = [words[1] != one.question.split()[1] for one in asked if (words := found.get(one.id))]
+    assert 0.1 < sum(exchanged) / len(asked) < 0.6
+    assert {words[1] for words in found.values()} == set(pool)
 
 
 def test_what_is_changed_depends_on_the_seed_alone():
@@ -63,6 +85,11 @@ def test_what_is_changed_depends_on_the_seed_alone():
 def test_questions_without_an_answer_are_left_alone(share):
     assert changed(share, some=[one for one in questions() if one.impossible]) == []
     assert changed(0.0) == []
+
+
+def test_words_that_small_letters_split_are_no_trouble():
+    odd = [replace(one, question=f"{one.question} İbrahim ǅ ﬃ ẞ \u0345") for one in questions()]
+    assert changed(some=odd)
 
 
 def test_nothing_to_exchange_it_for():

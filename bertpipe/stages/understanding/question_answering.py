@@ -232,7 +232,7 @@ def _read(run: StageRun, reader: SquadReader) -> list[Question]:
 
 FINETUNE_QUESTION_ANSWERING = Stage(
     name="finetune",
-    version=2,
+    version=3,
     config=QuestionAnsweringConfig,
     inputs=(Input("tokenize"), Input("pretrain")),
     run=learn_to_read,
