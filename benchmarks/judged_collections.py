@@ -100,9 +100,16 @@ class Parts:
 
     def in_all(self) -> Parts:
         """Has all documents searched for what is asked: a small part by itself would be easy."""
-        everything = {**self.learn.documents, **self.dev.documents, **self.test.documents}
-        self.dev.documents, self.test.documents = dict(everything), dict(everything)
+        self.dev.documents = self.test.documents = self._everything()
         return self
+
+    def all_to_read(self) -> Parts:
+        """Has what is searched in the corpus to learn from, as in anybody's: without its questions."""
+        self.learn.documents = self._everything()
+        return self
+
+    def _everything(self) -> dict[str, tuple[str, str]]:
+        return {**self.learn.documents, **self.dev.documents, **self.test.documents}
 
 
 def write_lines(path: Path, records: Iterable[Any]) -> None:
@@ -112,12 +119,12 @@ def write_lines(path: Path, records: Iterable[Any]) -> None:
 
 def squad(data: Path, learn_share: float = 1.0) -> Parts:
     """SQuAD's training questions, by article; the paragraphs have no titles, which would be the article's."""
-    return _by_article(SquadReader(data / "squad" / "train-v1.1.json"), learn_share)
+    return _by_article(SquadReader(data / "squad" / "train-v1.1.json"), learn_share).all_to_read()
 
 
 def drcd(data: Path, learn_share: float = 1.0) -> Parts:
     """DRCD's dev questions (Traditional Chinese), by article; all paragraphs are searched."""
-    return _by_article(SquadReader(data / "drcd" / "DRCD_dev.json"), learn_share).in_all()
+    return _by_article(SquadReader(data / "drcd" / "DRCD_dev.json"), learn_share).in_all().all_to_read()
 
 
 def _by_article(questions: Iterable[Question], learn_share: float) -> Parts:
@@ -135,7 +142,7 @@ def lctt(data: Path, learn_share: float = 1.0) -> Parts:
         for record in map(json.loads, file):
             name, title = str(record["id"]), str(record["title"])
             parts.of(name).ask(name, title, name, "", str(record["text"]).replace(title, ""))
-    return parts.in_all()
+    return parts.in_all().all_to_read()
 
 
 def medquad(data: Path, learn_share: float = 1.0) -> Parts:
@@ -147,7 +154,7 @@ def medquad(data: Path, learn_share: float = 1.0) -> Parts:
             document = hashlib.sha256(text.encode()).hexdigest()[:16]
             if text:
                 parts.of(str(record["focus"])).ask(str(number), str(record["question"]), document, "", text)
-    return parts.apart().in_all()
+    return parts.apart().in_all().all_to_read()
 
 
 def cranfield(data: Path, learn_share: float = 1.0) -> Parts:
@@ -170,9 +177,7 @@ def cranfield(data: Path, learn_share: float = 1.0) -> Parts:
         if 1 <= int(grade) <= 4 and any(documents.get(document, ())):
             parts.test.ask(query, queries[query], document, *documents[document])
     parts.test.documents.update((name, texts) for name, texts in documents.items() if any(texts))
-    # What is searched is there to learn from, as it would be in anybody's corpus: without questions.
-    parts.learn.documents.update(parts.test.documents)
-    return parts
+    return parts.all_to_read()
 
 
 def _smart(path: Path) -> list[tuple[str, dict[str, str]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,18 +95,34 @@ class SearchedCollection:
             for window in document_windows(title, text, encoder.tokenizer, limit):
                 self.passages.append((title, text[window.start : window.end]))
                 owner.append(name)
-        vectors = VectorIndex.build(encoder.encode_passages(self.passages, parts), parts=parts)
-        names = list(collection.queries)
-        query_vectors = encoder.encode_queries([collection.queries[name] for name in names])
-        self.queries: list[SearchedQuery] = []
+        self._encoder, self._owner = encoder, owner
+        self._vectors = VectorIndex.build(encoder.encode_passages(self.passages, parts), parts=parts)
         with tempfile.TemporaryDirectory() as folder:
             rows = ((number, *passage) for number, passage in enumerate(self.passages))
-            lexical = LexicalIndex.build(Path(folder) / "words", rows, title_weight=title_weight)
-            for name, vector in zip(names, query_vectors, strict=True):
-                text = collection.queries[name]
-                found = find_candidates(lexical, vectors, text, vector)
-                documents = [owner[number] for number in found.numbers.tolist()]
-                self.queries.append(SearchedQuery(text, found, documents, collection.relevant[name]))
+            # Once open it needs the names of its files no more.
+            self._lexical = LexicalIndex.build(Path(folder) / "words", rows, title_weight=title_weight)
+        self.queries = self._search(collection)
+
+    def asked(self, collection: JudgedCollection) -> SearchedCollection:
+        """The same passages, searched for other queries.
+
+        Args:
+            collection: Of the same documents.
+        """
+        found = copy(self)
+        found.queries = found._search(collection)
+        return found
+
+    def _search(self, collection: JudgedCollection) -> list[SearchedQuery]:
+        names = list(collection.queries)
+        vectors = self._encoder.encode_queries([collection.queries[name] for name in names])
+        queries = []
+        for name, vector in zip(names, vectors, strict=True):
+            text = collection.queries[name]
+            found = find_candidates(self._lexical, self._vectors, text, vector)
+            documents = [self._owner[number] for number in found.numbers.tolist()]
+            queries.append(SearchedQuery(text, found, documents, collection.relevant[name]))
+        return queries
 
     def measures(self, score: Callable[[SearchedQuery], np.ndarray]) -> np.ndarray:
         """`METRICS` of every query, (Q, 3)."""

@@ -169,9 +169,11 @@ def measure(
     """
     opened = Encoder(encoder)
     began = time.perf_counter()
-    test = SearchedCollection(load(folder / "test").some(queries), opened, parts=parts)
-    dev_part = load(folder / "dev").some(queries or 2000)
-    dev = SearchedCollection(dev_part, opened, parts=parts) if dev_part.queries else None
+    test_part, dev_part = load(folder / "test").some(queries), load(folder / "dev").some(queries or 2000)
+    test, dev = SearchedCollection(test_part, opened, parts=parts), None
+    if dev_part.queries:
+        same = dev_part.documents == test_part.documents
+        dev = test.asked(dev_part) if same else SearchedCollection(dev_part, opened, parts=parts)
     weight = dev.best_weight() if dev else WITHOUT_DEV
     note = f"{label}: weight {weight}, {len(test.passages):,} passages, {time.perf_counter() - began:.0f} s"
     rows = {
