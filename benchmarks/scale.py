@@ -12,8 +12,9 @@ likewise.
 What is raw: FAISS's own refining index (``IndexRefine`` over the same codes, full vectors in memory) with the same
 parameters, and tantivy with the same terms. Ours is a whole search of an open `bertpipe.Index`, passages read and all,
 with vectors of queries at hand; what encoding adds is measured apart, with ``--encoder``. All take turns at every
-query, so that other work on the machine disturbs them alike. Times are CPU time of the process, which other work
-disturbs least, and wall time. What is built already lies in the folder and is not built again.
+query, so that other work on the machine disturbs them alike, in an order that is drawn for each: the first to read what
+a query needs finds it in memory, the others in the processor's cache. Times are CPU time of the process, which other
+work disturbs least, and wall time. What is built already lies in the folder and is not built again.
 """
 
 from __future__ import annotations
@@ -239,10 +240,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         encoder = Encoder(options.folder / "encoder", options.threads)
         searches["encoding"] = lambda query: encoder.encode_queries([query])
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in searches}
+    names, generator = list(searches), np.random.default_rng(options.seed)
     for number, query in enumerate([*texts[:WARM], *texts]):
-        for name, search in searches.items():
+        for name in map(names.__getitem__, generator.permutation(len(names)).tolist()):
             wall, cpu = time.perf_counter(), time.process_time()
-            search(query)
+            searches[name](query)
             if number >= WARM:
                 taken[name].append((time.process_time() - cpu, time.perf_counter() - wall))
     figures: dict[str, Any] = {"open_ms": opened * 1000} | memory()

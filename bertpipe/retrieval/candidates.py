@@ -50,9 +50,11 @@ def find_candidates(
     by_vector, _ = vectors.search(query_vector, depth, among)
     numbers = np.union1d(by_words, by_vector)
     bm25 = np.zeros(len(numbers), dtype=np.float32)
-    bm25[np.searchsorted(numbers, by_words)] = word_scores
+    known = np.searchsorted(numbers, by_words)
+    bm25[known] = word_scores
     # With fewer word hits than asked for, every passage with a matching word is already known.
     if len(by_words) == depth:
-        others = np.setdiff1d(numbers, by_words)
-        bm25[np.searchsorted(numbers, others)] = lexical.scores(query, others)
+        others = np.ones(len(numbers), dtype=bool)
+        others[known] = False
+        bm25[others] = lexical.scores(query, numbers[others])
     return Candidates(numbers, bm25, vectors.scores(query_vector, numbers))
