@@ -1,7 +1,8 @@
 """The terms of every passage side by side, for the scores of given passages.
 
 An inverted index knows in which passages a term stands. What a hundred given passages score it answers by leaping
-through the passages of each term; here the terms of a passage are read in one go, which takes a fifth of the time.
+through the passages of each term; here the terms of a passage are read in one go, which takes half of the time at a
+hundred thousand passages and less at a million.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 
@@ -97,7 +99,7 @@ class ForwardIndex:
 
 
 class ForwardWriter:
-    """Writes a forward index; the same passages give the same bytes.
+    """Writes a forward index; a context manager. The same passages give the same bytes.
 
     Args:
         folder: It may hold other files.
@@ -106,9 +108,9 @@ class ForwardWriter:
         OSError: The disk refused.
 
     Example:
-        >>> writer = ForwardWriter(folder)
-        >>> writer.add(0, ["split", "string"])
-        >>> writer.close()
+        >>> with ForwardWriter(folder) as writer:
+        ...     writer.add(0, ["split", "string"])
+        ...     writer.finish()
     """
 
     def __init__(self, folder: Path) -> None:
@@ -134,8 +136,8 @@ class ForwardWriter:
         self._written += len(terms)
         self._places.append(self._written)
 
-    def close(self) -> None:
-        """Writes what is left to write.
+    def finish(self) -> None:
+        """Writes what is left to write, after the last passage.
 
         Raises:
             OSError: The disk refused.
@@ -146,6 +148,14 @@ class ForwardWriter:
         order = np.argsort(hashes)
         write_array(self._folder / _HASHES, hashes[order])
         write_array(self._folder / _NUMBERS, order.astype(np.uint32))
+
+    def __enter__(self) -> ForwardWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
 
 
 def _hash(term: str) -> int:

@@ -117,25 +117,26 @@ class LexicalIndex:
         except OSError as error:
             raise _unwritable(path, error) from error
         last = -1
-        for number, terms in passages:
-            if number <= last:
-                raise ValueError(f"passage {number} comes after passage {last}")
-            last = number
-            document = tantivy.Document()
-            document.add_text(_TERMS, terms)
-            document.add_unsigned(_NUMBER, number)
+        with forward:
+            for number, terms in passages:
+                if number <= last:
+                    raise ValueError(f"passage {number} comes after passage {last}")
+                last = number
+                document = tantivy.Document()
+                document.add_text(_TERMS, terms)
+                document.add_unsigned(_NUMBER, number)
+                try:
+                    writer.add_document(document)
+                    forward.add(number, terms.split())
+                except (ValueError, OSError) as error:  # the engine's only kind of error, and ours
+                    raise _unwritable(path, error) from error
             try:
-                writer.add_document(document)
-                forward.add(number, terms.split())
-            except (ValueError, OSError) as error:  # the engine's only kind of error, and ours
+                forward.finish()
+                writer.commit()
+                writer.wait_merging_threads()
+                _settle(path)
+            except (ValueError, OSError) as error:
                 raise _unwritable(path, error) from error
-        try:
-            writer.commit()
-            writer.wait_merging_threads()
-            forward.close()
-            _settle(path)
-        except (ValueError, OSError) as error:
-            raise _unwritable(path, error) from error
         return cls.open(path)
 
     @classmethod

@@ -12,10 +12,10 @@ PASSAGES = {0: ["split", "a", "string", "split"], 1: [], 4: ["字", "a"], 5: ["\
 
 def written(folder, passages):
     folder.mkdir()
-    writer = ForwardWriter(folder)
-    for number, terms in passages.items():
-        writer.add(number, terms)
-    writer.close()
+    with ForwardWriter(folder) as writer:
+        for number, terms in passages.items():
+            writer.add(number, terms)
+        writer.finish()
     return ForwardIndex(folder)
 
 

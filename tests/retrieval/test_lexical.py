@@ -198,10 +198,10 @@ def in_segments(folder, texts, count):
             writer.add_document(document)
         writer.commit()
         writer.wait_merging_threads()
-    forward = ForwardWriter(folder)
-    for number, terms in rows:
-        forward.add(number, terms.split())
-    forward.close()
+    with ForwardWriter(folder) as forward:
+        for number, terms in rows:
+            forward.add(number, terms.split())
+        forward.finish()
     return LexicalIndex.open(folder)
 
 
