@@ -54,6 +54,9 @@ class FinetuneConfig(TrainingConfig):
     batch_size: int = Field(
         384, ge=2, description="Pairs in a batch; every pair's passage is a negative of the others."
     )
+    word_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Share of the pieces of queries and passages left out in training, ever others."
+    )
     chunk_tokens: int = Field(
         0, ge=0, description="Tokens of a batch that are held in memory at a time; 0: all. Slower by a third."
     )
@@ -151,6 +154,7 @@ def finetune(run: StageRun) -> dict[str, Any]:
             user_pairs=user_pairs if source is store else None,
             user_share=config.pairs_share,
             hard_negatives=config.hard_negatives,
+            word_dropout=config.word_dropout if source is store else 0.0,
         )
 
     batches = pairs(store, config.batch_size, config.seed)

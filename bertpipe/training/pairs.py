@@ -140,6 +140,8 @@ class CorpusPairs:
         user_pairs: Pairs of the user's.
         user_share: The share of a batch that is drawn from them.
         hard_negatives: Passages that look right and are not, beside each pair of the user's.
+        word_dropout: Share of the pieces of every text that are left out, others in every batch (Iyyer et al. 2015,
+            section 3.2).
     """
 
     def __init__(
@@ -154,6 +156,7 @@ class CorpusPairs:
         user_pairs: UserPairs | None = None,
         user_share: float = 0.5,
         hard_negatives: int = 0,
+        word_dropout: float = 0.0,
     ) -> None:
         self.store = store
         self.special = special
@@ -164,6 +167,7 @@ class CorpusPairs:
         self.user_pairs = user_pairs
         self.user_share = user_share
         self.hard_negatives = hard_negatives
+        self.word_dropout = word_dropout
 
     @property
     def possible(self) -> bool:
@@ -200,9 +204,9 @@ class CorpusPairs:
                 why="its documents have neither titles of several words nor two sentences",
                 hint="Give pairs of your own with finetune.pairs.",
             )
-        return self._packed(drawn)
+        return self._packed(drawn, generator(self.seed, "word dropout", step))
 
-    def _packed(self, drawn: list[_DrawnPair]) -> PairBatch:
+    def _packed(self, drawn: list[_DrawnPair], rng: np.random.Generator) -> PairBatch:
         """The pairs with every passage once, whether it is right for several queries or wrong for some."""
         places: dict[tuple[int, ...], int] = {}
         passages: list[int] = []
@@ -221,7 +225,7 @@ class CorpusPairs:
             for query, one in enumerate(drawn)
             for negative, score in zip(one.negatives, one.negative_scores, strict=True)
         ]
-        sequences = [*(one.query for one in drawn), *map(list, places)]
+        sequences = [self._thinned(one, rng) for one in (*(one.query for one in drawn), *map(list, places))]
         input_ids, sequence_ids, text_index = pack(
             sequences, max(self.query_tokens, self.passage_tokens), self.special.pad
         )
@@ -238,6 +242,15 @@ class CorpusPairs:
             negative_passages=torch.tensor([passage for _, passage, _ in negatives], dtype=torch.int64),
             teacher=torch.tensor(scores, dtype=torch.float32),
         )
+
+    def _thinned(self, sequence: list[int], rng: np.random.Generator) -> list[int]:
+        """A sequence without some of its pieces; its ends stay, and one of which nothing else would stay."""
+        if not self.word_dropout:
+            return sequence
+        ends = (self.special.cls, self.special.sep)
+        left_out = rng.random(len(sequence)) < self.word_dropout
+        kept = [piece for piece, out in zip(sequence, left_out.tolist(), strict=True) if piece in ends or not out]
+        return kept if any(piece not in ends for piece in kept) else sequence
 
     def _user_pair(self, counter: int) -> _DrawnPair:
         """A pair and its hard negatives; the user's passages are numbered behind the corpus's documents."""

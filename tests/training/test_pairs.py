@@ -45,6 +45,26 @@ def test_a_batch_is_a_pure_function_of_its_number(store):
     assert not torch.equal(first.documents, drawn(store).batch(6).documents)
 
 
+def test_word_dropout_leaves_pieces_out_and_nothing_else(store):
+    """The same pairs with fewer pieces: in order, with their ends, and others in another batch."""
+    whole, thinned = drawn(store).batch(1), drawn(store, word_dropout=0.3).batch(1)
+    for name in ("queries", "documents", "own", "passages"):
+        assert torch.equal(getattr(whole, name), getattr(thinned, name))
+    before, after = 0, 0
+    for text, rest in zip(texts_of(whole), texts_of(thinned), strict=True):
+        pieces = iter(text)
+        assert all(piece in pieces for piece in rest)
+        assert (rest[0], rest[-1]) == (text[0], text[-1]) == (2, 3)
+        assert len(rest) > 2
+        before, after = before + len(text) - 2, after + len(rest) - 2
+    assert 0.6 < after / before < 0.8
+    again = drawn(store, word_dropout=0.3).batch(1)
+    assert torch.equal(again.input_ids, thinned.input_ids)
+    assert thinned.num_tokens < whole.num_tokens
+    nearly_all = drawn(store, word_dropout=0.999).batch(1)
+    assert all(len(text) > 2 for text in texts_of(nearly_all))
+
+
 def test_queries_come_from_the_document_of_their_passage(store):
     batch = drawn(store).batch(2)
     texts = texts_of(batch)
