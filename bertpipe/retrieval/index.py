@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bertpipe.errors import ArtefactError, ConfigError
+from bertpipe.pipeline.artefact import published_folder
 from bertpipe.pipeline.editing import edit_artefact
 from bertpipe.pipeline.reading import read_whole, state_of
 from bertpipe.pipeline.stage import RESUME_FOLDER
@@ -147,18 +148,21 @@ class Index:
         Returns:
             Whether there was another state.
         """
-        if state_of(self.folder) == self._state:
+        changed = state_of(self.folder) != self._state
+        # A kill may have left it under another name when it was opened, from which it has been put back since.
+        moved = self._passages.path.parent != published_folder(self.folder.parent, self.folder.name)
+        if not changed and not moved:
             return False
         before, earlier = self.settings, self._passages
         self._open()
         earlier.close()
-        if before.encoder != self.settings.encoder:
+        if moved or before.encoder != self.settings.encoder:
             self._encoder = None
         if before.reader != self.settings.reader:
             self._reader = None
         if before.reranker != self.settings.reranker:
             self._reranker = None
-        return True
+        return changed
 
     def __len__(self) -> int:
         return self.settings.passages
@@ -374,12 +378,7 @@ class Index:
 
         def write(out: Path) -> dict[str, Any] | None:
             nonlocal done
-            if self._passages.path.parent == self.folder:
-                self.refresh()
-            else:  # opened where a kill had left the folder, which has been put back since
-                self._passages.close()
-                self._open()
-                self._encoder = None
+            self.refresh()
             earlier, encoder = self._passages, self.encoder
             facts = earlier.facts
             cutter = PassageCutter(encoder, int(facts["overlap"]), parts_of(earlier))
