@@ -17,7 +17,7 @@ from types import TracebackType
 
 import numpy as np
 
-from bertpipe.text.array_file import write_array
+from bertpipe.text.array_file import map_array, write_array
 
 _TERMS, _PLACES, _HASHES, _NUMBERS = (
     "forward-terms.u4",
@@ -40,14 +40,11 @@ class ForwardIndex:
     Raises:
         ValueError: A file does not fit the others.
         OSError: A file is missing.
+        EOFError: A file is empty.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._places, self._hashes, self._numbers = (
-            # A view without NumPy's class for mapped arrays, whose every slice costs microseconds.
-            np.asarray(np.load(folder / name, mmap_mode="r", allow_pickle=False))
-            for name in (_PLACES, _HASHES, _NUMBERS)
-        )
+        self._places, self._hashes, self._numbers = (map_array(folder / name) for name in (_PLACES, _HASHES, _NUMBERS))
         path = folder / _TERMS
         if len(self._hashes) != len(self._numbers) or path.stat().st_size != self.total_terms * _TERM.itemsize:
             raise ValueError(f"the files in {folder} do not fit each other")

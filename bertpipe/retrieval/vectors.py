@@ -19,7 +19,7 @@ import numpy as np
 from bertpipe.errors import ArtefactError
 from bertpipe.retrieval.codes import BLOCK, Codes
 from bertpipe.retrieval.structure import FLAT
-from bertpipe.text.array_file import ArrayFile
+from bertpipe.text.array_file import ArrayFile, map_array
 
 _VECTORS, _CODES, _SETTINGS = "vectors.npy", "codes.faiss", "structure.json"
 # Reading a vector here and there costs more than reading it in a row.
@@ -136,8 +136,7 @@ class VectorIndex:
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ArtefactError(f"{settings_file} is missing or damaged", why=str(error)) from error
         try:
-            # A view without NumPy's class for mapped arrays, whose every slice costs microseconds.
-            vectors = np.asarray(np.load(vectors_file, mmap_mode="r", allow_pickle=False))
+            vectors = map_array(vectors_file)
         except (OSError, ValueError, EOFError) as error:
             raise ArtefactError(f"{vectors_file} is missing or damaged", why=str(error)) from error
         if vectors.ndim != 2 or vectors.dtype != np.float32 or not vectors.flags.c_contiguous:

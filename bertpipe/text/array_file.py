@@ -60,6 +60,18 @@ class ArrayFile:
         self._file.close()
 
 
+def map_array(path: Path) -> np.ndarray:
+    """An array that stays on disk until it is looked at, to be read only.
+
+    Raises:
+        OSError: There is no such file.
+        ValueError: It holds no array, or less than its head says.
+        EOFError: It is empty.
+    """
+    # A view without NumPy's class for mapped arrays, whose every slice costs microseconds.
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
 def write_array(path: Path, array: np.ndarray) -> None:
     """Writes a whole array.
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from bertpipe.text.array_file import ArrayFile, write_array
+from bertpipe.text.array_file import ArrayFile, map_array, write_array
 
 DTYPES = [np.uint16, np.uint32, np.int64, np.float32]
 
@@ -60,3 +60,15 @@ def test_a_file_that_finds_no_room_is_an_error(tmp_path, missing):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert caught.value.errno == errno.EFBIG
+
+
+def test_a_mapped_array_is_the_same_and_cannot_be_written(tmp_path):
+    array = np.arange(12, dtype=np.float32).reshape(4, 3)
+    write_array(tmp_path / "a.npy", array)
+    mapped = map_array(tmp_path / "a.npy")
+    assert type(mapped) is np.ndarray
+    np.testing.assert_array_equal(mapped, array)
+    assert not mapped.flags.writeable
+    (tmp_path / "a.npy").write_bytes(b"")
+    with pytest.raises(EOFError):
+        map_array(tmp_path / "a.npy")
