@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
@@ -15,6 +14,7 @@ from bertpipe.text.readers.squad import Question
 from bertpipe.text.tokenizer import Tokenizer
 from bertpipe.text.windows import QuestionFrame, most_context
 from bertpipe.training.labelled_batches import LabelledSequence
+from bertpipe.training.rarity import rarities
 from bertpipe.training.visits import generator
 
 NOWHERE = -1
@@ -179,8 +179,7 @@ class AnswerWindows(Sequence[LabelledSequence]):
             frozenset(self._context_ids[first:last].tolist())
             for first, last in itertools.pairwise(self._context_bounds.tolist())
         ]
-        held = Counter(piece for some in pieces for piece in some)
-        weight = {piece: math.log(len(pieces) / count) for piece, count in held.items()}
+        weight = rarities(pieces)
         folded = [context.casefold() for context in self.contexts]
         everything = list(range(len(self.contexts)))
         for row, question in enumerate(questions):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bertpipe.tasks.word_tokens import TOKEN
 from bertpipe.text.readers.squad import Question
 from bertpipe.text.words import is_unspaced
+from bertpipe.training.rarity import rarities
 from bertpipe.training.visits import generator
 
 # What may stand between the words of a stretch.
@@ -72,9 +73,9 @@ def changed_questions(questions: Sequence[Question], share: float, seed: int) ->
         Questions marked as impossible; none for one without anything rare, or that has no match.
     """
     texts = {one.context: _spaced(one.context) for one in questions}
-    weights = _rarities(texts.values())
+    weights = rarities([set(text.split()) for text in texts.values()])
     # "What" is rare in texts.
-    for word, weight in _rarities(map(_spaced, (one.question for one in questions))).items():
+    for word, weight in rarities([set(_spaced(one.question).split()) for one in questions]).items():
         weights[word] = min(weight, weights.get(word, math.inf))
     stretches = [_stretches(one.question, texts[one.context], weights) for one in questions]
     of_article: dict[tuple[str, str], list[_Stretch]] = defaultdict(list)
@@ -108,13 +109,6 @@ def changed_questions(questions: Sequence[Question], share: float, seed: int) ->
 def _spaced(text: str) -> str:
     """The words of a text without case, with spaces between and around them."""
     return f" {' '.join(TOKEN.findall(text.casefold()))} "
-
-
-def _rarities(texts: Iterable[str]) -> dict[str, float]:
-    """How rare words are: the logarithm of how many texts there are for each that holds one."""
-    words = [set(text.split()) for text in texts]
-    held = Counter(word for some in words for word in some)
-    return {word: math.log(len(words) / count) for word, count in held.items()}
 
 
 def _stretches(question: str, text: str, weights: Mapping[str, float]) -> list[_Stretch]:
