@@ -119,12 +119,12 @@ def write_lines(path: Path, records: Iterable[Any]) -> None:
 
 def squad(data: Path, learn_share: float = 1.0) -> Parts:
     """SQuAD's training questions, by article; the paragraphs have no titles, which would be the article's."""
-    return _by_article(SquadReader(data / "squad" / "train-v1.1.json"), learn_share).all_to_read()
+    return _by_article(SquadReader(data / "squad" / "train-v1.1.json"), learn_share)
 
 
 def drcd(data: Path, learn_share: float = 1.0) -> Parts:
     """DRCD's dev questions (Traditional Chinese), by article; all paragraphs are searched."""
-    return _by_article(SquadReader(data / "drcd" / "DRCD_dev.json"), learn_share).in_all().all_to_read()
+    return _by_article(SquadReader(data / "drcd" / "DRCD_dev.json"), learn_share).in_all()
 
 
 def _by_article(questions: Iterable[Question], learn_share: float) -> Parts:
@@ -142,7 +142,7 @@ def lctt(data: Path, learn_share: float = 1.0) -> Parts:
         for record in map(json.loads, file):
             name, title = str(record["id"]), str(record["title"])
             parts.of(name).ask(name, title, name, "", str(record["text"]).replace(title, ""))
-    return parts.in_all().all_to_read()
+    return parts.in_all()
 
 
 def medquad(data: Path, learn_share: float = 1.0) -> Parts:
@@ -154,7 +154,7 @@ def medquad(data: Path, learn_share: float = 1.0) -> Parts:
             document = hashlib.sha256(text.encode()).hexdigest()[:16]
             if text:
                 parts.of(str(record["focus"])).ask(str(number), str(record["question"]), document, "", text)
-    return parts.apart().in_all().all_to_read()
+    return parts.apart().in_all()
 
 
 def cranfield(data: Path, learn_share: float = 1.0) -> Parts:
@@ -177,7 +177,7 @@ def cranfield(data: Path, learn_share: float = 1.0) -> Parts:
         if 1 <= int(grade) <= 4 and any(documents.get(document, ())):
             parts.test.ask(query, queries[query], document, *documents[document])
     parts.test.documents.update((name, texts) for name, texts in documents.items() if any(texts))
-    return parts.all_to_read()
+    return parts
 
 
 def _smart(path: Path) -> list[tuple[str, dict[str, str]]]:

@@ -125,7 +125,7 @@ RECIPES: dict[str, Recipe] = {
 
 def prepare(recipe: Recipe, data: Path, folder: Path, learn_share: float, model: Path | None) -> None:
     """Writes the three parts of the collection and the pipeline file."""
-    parts = COLLECTIONS[recipe.collection](data, learn_share)
+    parts = COLLECTIONS[recipe.collection](data, learn_share).all_to_read()
     for name in ("learn", "dev", "test"):
         getattr(parts, name).save(folder / name)
     write_lines(folder / "learn" / "pairs.jsonl", parts.learn.pairs())
