@@ -43,7 +43,7 @@ class RerankerConfig(HeadConfig):
     passage_field: str = Field("passage", description="Field of a pair that holds the passage.")
     passage_title_field: str = Field("", description="Field of a pair that holds the passage's title, if it has one.")
     negatives: int = Field(
-        5, ge=1, le=16, description="Wrong passages beside each right one; words and the encoder find them."
+        3, ge=1, le=16, description="Wrong passages beside each right one; words and the encoder find them."
     )
     negatives_below: float = Field(
         0.95,
@@ -56,7 +56,7 @@ class RerankerConfig(HeadConfig):
     dev_queries: int = Field(200, ge=1, description="Queries to measure with, at most.")
     max_tokens: int = Field(192, ge=24, description="Tokens of a query and a passage together; the passage gives way.")
     query_tokens: int = Field(32, ge=4, description="Longest query, in tokens.")
-    batch_size: int = Field(16, ge=1, description="Queries in a batch.")
+    batch_size: int = Field(8, ge=1, description="Queries in a batch.")
     epochs: float = Field(1.0, gt=0, description="How often all pairs are seen, if no steps, tokens or budget say so.")
 
 

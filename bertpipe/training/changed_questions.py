@@ -8,9 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from bertpipe.tasks.word_tokens import TOKEN
 from bertpipe.text.readers.squad import Question
 from bertpipe.text.words import is_unspaced
+from bertpipe.training.contradictions import negations, opposites
 from bertpipe.training.rarity import rarities
 from bertpipe.training.visits import generator
 
@@ -24,6 +27,10 @@ UNSPACED = "characters"
 TRIES = 30
 # How often a stretch that stands in the text as well is preferred: those are told apart by what the text says alone.
 PRESENT = 0.5
+# How often a question is made to say the contrary, half of the time by an opposite, half by "not".
+CONTRARY = 0.5
+# How often a number becomes one that is made up.
+MADE_UP = 0.5
 # How often a rare word is exchanged that is not the rarest and need not stand in the text: were it always the rarest,
 # a reader would look at no other.
 OTHER = 0.5
@@ -60,9 +67,10 @@ class _Stretch:
 def changed_questions(questions: Sequence[Question], share: float, seed: int) -> Iterator[Question]:
     """Makes unanswerable questions of answered ones, as people do who write such questions (Rajpurkar et al. 2018, 4).
 
-    Of the stretches of a question that stand in its text the rarest is exchanged, or else any rare word, for one of
-    another question of the article that looks alike: as many words, and a number for a number, a name for a name. Some
-    of what comes out can be answered after all.
+    Some are made to say the contrary (`bertpipe.training.contradictions`). Of the others one stretch is exchanged: of
+    those that stand in its text the rarest, or else any rare word, for one of another question of the article that
+    looks alike: as many words, and a number for a number, a name for a name. Some of what comes out can be answered
+    after all.
 
     Args:
         questions: Those without answers are left alone.
@@ -84,26 +92,52 @@ def changed_questions(questions: Sequence[Question], share: float, seed: int) ->
             of_article[question.title, stretch.shape].append(stretch)
     for row, (question, some) in enumerate(zip(questions, stretches, strict=True)):
         random = generator(seed, "changed", row)
-        if not some or question.impossible or random.random() >= share:
+        if question.impossible or random.random() >= share:
             continue
-        stretch = some[int(random.integers(len(some)))] if random.random() < OTHER else some[0]
-        others = of_article[question.title, stretch.shape]
-        tried = [others[place] for place in random.integers(len(others), size=TRIES).tolist()]
-        asked, text = _spaced(question.question), texts[question.context]
-        answers = [_spaced(answer.text) for answer in question.answers]
-        fitting = [
-            one
-            for one in tried
-            if one.words not in asked
-            and stretch.words not in one.words
-            and not any(one.words in answer or answer in one.words for answer in answers)
-        ]
-        present = random.random() < PRESENT
-        found = next((one for one in fitting if (one.words in text) == present), None) or next(iter(fitting), None)
-        if found is not None:
-            wording = question.question[: stretch.start] + found.text + question.question[stretch.end :]
-            name = f"{question.id}, changed"
-            yield replace(question, id=name, question=wording, answers=(), impossible=True)
+        text, wording = texts[question.context], None
+        if random.random() < CONTRARY:
+            wording = _contrary(question.question, text, random)
+        if wording is None and some:
+            stretch = some[int(random.integers(len(some)))] if random.random() < OTHER else some[0]
+            wording = _exchanged(question, stretch, of_article[question.title, stretch.shape], text, random)
+        if wording is not None:
+            yield replace(question, id=f"{question.id}, changed", question=wording, answers=(), impossible=True)
+
+
+def _contrary(question: str, text: str, random: np.random.Generator) -> str | None:
+    """A question that says the contrary, if there is one that its text does not speak of."""
+    if random.random() < 0.5:
+        wordings = negations(question)
+    else:
+        wordings = [wording for wording, word in opposites(question) if _spaced(word) not in text]
+    return wordings[int(random.integers(len(wordings)))] if wordings else None
+
+
+def _exchanged(
+    question: Question, stretch: _Stretch, others: Sequence[_Stretch], text: str, random: np.random.Generator
+) -> str | None:
+    """A question with a stretch of another in the place of one of its own, if there is one that fits."""
+    tried = [others[place] for place in random.integers(len(others), size=TRIES).tolist()]
+    asked, answers = _spaced(question.question), [_spaced(answer.text) for answer in question.answers]
+    if any(character.isdecimal() for character in stretch.text) and random.random() < MADE_UP:
+        number = _other_number(stretch.text, random)
+        tried = [replace(stretch, text=number, words=_spaced(number))]
+    fitting = [
+        one
+        for one in tried
+        if one.words not in asked
+        and stretch.words not in one.words
+        and not any(one.words in answer or answer in one.words for answer in answers)
+    ]
+    present = random.random() < PRESENT
+    found = next((one for one in fitting if (one.words in text) == present), None) or next(iter(fitting), None)
+    return question.question[: stretch.start] + found.text + question.question[stretch.end :] if found else None
+
+
+def _other_number(text: str, random: np.random.Generator) -> str:
+    """A text with its last two digits exchanged: 1804 for 1851."""
+    places = [place for place, character in enumerate(text) if character.isdecimal()][-2:]
+    return "".join(str(random.integers(10)) if place in places else one for place, one in enumerate(text))
 
 
 def _spaced(text: str) -> str:

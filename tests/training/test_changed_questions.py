@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -33,7 +34,8 @@ def changed(share=1.0, seed=0, some=None):
 
 
 def test_one_stretch_is_exchanged_for_one_of_its_kind(monkeypatch):
-    monkeypatch.setattr(changed_questions_module, "OTHER", 0.0)
+    for name in ("CONTRARY", "MADE_UP", "OTHER"):
+        monkeypatch.setattr(changed_questions_module, name, 0.0)
     found = {one.id: one for one in changed()}
     originals = {one.id: one for one in questions()}
     assert {name: one.question for name, one in found.items()} == {
@@ -51,8 +53,40 @@ def test_one_stretch_is_exchanged_for_one_of_its_kind(monkeypatch):
         assert (one.context, one.title) == (before.context, before.title)
 
 
-def test_another_rare_word_is_exchanged_half_of_the_time():
+def test_a_number_becomes_another(monkeypatch):
+    monkeypatch.setattr(changed_questions_module, "CONTRARY", 0.0)
+    monkeypatch.setattr(changed_questions_module, "MADE_UP", 1.0)
+    monkeypatch.setattr(changed_questions_module, "OTHER", 0.0)
+    found = {one.id: one.question for one in changed()}
+    match = re.fullmatch(r"In (19\d\d), what was repaired\?", found["2, changed"])
+    assert match
+    assert match[1] != "1931"
+
+
+def test_the_contrary_is_said_half_of_the_time():
+    asked = [
+        Question(f"{number}", f"Who was the first owner of mill {number}?", context, "a", answers, False)
+        for number in range(400)
+        for context in [f"The first owner of mill {number} was Ann."]
+        for answers in [(Answer("Ann", context.index("Ann")),)]
+    ]
+    found = [one.question for one in changed(some=asked)]
+    negated = sum("not" in one or "n't" in one for one in found)
+    opposed = sum("last" in one for one in found)
+    assert 70 < negated < 130
+    assert 70 < opposed < 130
+    assert not any("not" in one and "last" in one for one in found)
+
+
+def test_an_opposite_that_the_text_speaks_of_is_left():
+    context = "Ann was the first owner of the mill, Bob the last."
+    asked = [Question(f"{n}", "Who was the first owner?", context, "a", (Answer("Ann", 0),), False) for n in range(50)]
+    assert not any("last" in one.question for one in changed(some=asked))
+
+
+def test_another_rare_word_is_exchanged_half_of_the_time(monkeypatch):
     """One that need not stand in the text, never a word that many questions have."""
+    monkeypatch.setattr(changed_questions_module, "CONTRARY", 0.0)
     pool = ["mended", "painted", "tarred", "loaded", "renamed", "moored"]
     asked = [
         Question(f"{number} {copy}", f"Who {verb} the boat of Bob Stone {number}?", context, "a", answers, False)

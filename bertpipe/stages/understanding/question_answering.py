@@ -51,7 +51,7 @@ class QuestionAnsweringConfig(UnderstandingConfig):
         0.25,
         ge=0,
         le=1,
-        description="Share of the questions also asked with a name, number or word exchanged: no answer.",
+        description="Share of the questions also asked with a word exchanged, or the contrary: no answer.",
     )
     quantize: bool = Field(
         False, description="The graph that answers without torch computes in 8 bits: faster, a little less exact."
@@ -232,7 +232,7 @@ def _read(run: StageRun, reader: SquadReader) -> list[Question]:
 
 FINETUNE_QUESTION_ANSWERING = Stage(
     name="finetune",
-    version=3,
+    version=4,
     config=QuestionAnsweringConfig,
     inputs=(Input("tokenize"), Input("pretrain")),
     run=learn_to_read,
