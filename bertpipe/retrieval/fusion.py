@@ -7,6 +7,8 @@ away, namely whether a side is sure of its first hit or indifferent among a hund
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from bertpipe.tasks.bootstrap import check_finite
@@ -52,23 +54,25 @@ def fused_parts(first: np.ndarray, second: np.ndarray, weight: float) -> tuple[n
         raise ValueError(f"{first.shape} scores do not fit {second.shape} scores of the other side")
     if not 0 <= weight <= 1:
         raise ValueError(f"weight {weight} is not within 0 to 1")
-    one, other = _scaled("scores of the first side", first), _scaled("scores of the second side", second)
-    if _silent(one) != _silent(other):
-        weight = 1.0 if _silent(one) else 0.0
+    one, spread = _scaled("scores of the first side", first)
+    other, spread_of_other = _scaled("scores of the second side", second)
+    if bool(spread) != bool(spread_of_other):
+        weight = 0.0 if spread else 1.0
     return (1 - weight) * one, weight * other
 
 
-def _silent(scaled: np.ndarray) -> bool:
-    return not len(scaled) or bool((scaled == scaled[0]).all())
-
-
-def _scaled(name: str, scores: np.ndarray) -> np.ndarray:
-    check_finite(name, scores)
+def _scaled(name: str, scores: np.ndarray) -> tuple[np.ndarray, float]:
+    """Scores divided by their standard deviation, and the deviation; 0 where all are alike, up to rounding."""
     values = scores.astype(np.float64)
     if not len(values):
-        return values
-    deviation = values.std()
+        return values, 0.0
+    # A query has a hundred of these and everything else out of the caches: each call counts, and `std` makes many.
+    mean = float(np.add.reduce(values)) / len(values)
+    if not math.isfinite(mean):
+        check_finite(name, scores)
+    centred = values - mean
+    deviation = math.sqrt(float(centred @ centred) / len(values))
     # Rounding noise among equal scores is no opinion either.
-    if deviation <= 1e-6 * np.abs(values).max():
-        return np.full_like(values, values.mean())
-    return values / deviation
+    if deviation <= 1e-6 * max(float(values.max()), -float(values.min())):
+        return np.full_like(values, mean), 0.0
+    return values / deviation, deviation
