@@ -57,6 +57,9 @@ class FinetuneConfig(TrainingConfig):
     word_dropout: float = Field(
         0.0, ge=0, lt=1, description="Share of the pieces of queries and passages left out in training, ever others."
     )
+    parts: int = Field(
+        1, ge=1, le=16, description="Parts of a passage with vectors of their own, as embed.parts has them in searches."
+    )
     chunk_tokens: int = Field(
         0, ge=0, description="Tokens of a batch that are held in memory at a time; 0: all. Slower by a third."
     )
@@ -155,6 +158,7 @@ def finetune(run: StageRun) -> dict[str, Any]:
             user_share=config.pairs_share,
             hard_negatives=config.hard_negatives,
             word_dropout=config.word_dropout if source is store else 0.0,
+            parts=config.parts,
         )
 
     batches = pairs(store, config.batch_size, config.seed)

@@ -107,7 +107,7 @@ class Contrastive(pl.LightningModule):
         return adamw_with_warmup(self, **self.recipe, fused=self.trainer.precision == "32-true")
 
     def _vectors(self, batch: PairBatch) -> Tensor:
-        """(B + P, D)."""
+        """A vector for every text."""
         rows = max(1, self.chunk_tokens // batch.input_ids.size(1)) if self.chunk_tokens else len(batch.input_ids)
         if rows >= len(batch.input_ids) or not torch.is_grad_enabled():
             return self.encoder.encode_packed(batch.input_ids, batch.sequence_ids, batch.text_index, batch.texts)
@@ -135,7 +135,13 @@ class Contrastive(pl.LightningModule):
         if dimensions < vectors.size(1):
             vectors = functional.normalize(vectors[:, :dimensions], dim=-1)
         scale = self.log_scale.clamp(max=math.log(1 / SMALLEST_TEMPERATURE)).exp()
-        return scale * vectors[: batch.pairs] @ vectors[batch.pairs :].T
+        queries, passages = scale * vectors[: batch.pairs], vectors[batch.pairs :]
+        if not batch.parts:
+            return queries @ passages.T
+        # As `bertpipe.retrieval.encoder` makes a part's vector, and `bertpipe.retrieval.vectors` finds the nearest.
+        whole, parts = passages[: len(batch.passages)], passages[len(batch.passages) :]
+        near = (parts.unflatten(0, (-1, batch.parts)) + whole[:, None]) / 2  # (P, parts, D)
+        return (queries @ near.flatten(0, 1).T).unflatten(1, (-1, batch.parts)).amax(-1)
 
 
 def among_wrong_ones(scores: Tensor, batch: PairBatch) -> tuple[Tensor, Tensor]:

@@ -6,8 +6,10 @@ rest; any sentence for the passage it was taken out of (the inverse cloze task, 
 
 from __future__ import annotations
 
+import itertools
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,7 +39,8 @@ class PairBatch:
     Attributes:
         input_ids: int64 (R, T).
         sequence_ids: int64 (R, T), see `bertpipe.nn.packing`.
-        text_index: int64 (R, T): query i is text i, passage j text B + j; B + P at padding.
+        text_index: int64 (R, T): query i is text i, passage j text B + j, and the parts of passages come behind; the
+            number of texts at padding.
         queries: int64 (B,), alike where the same is asked; a passage that answers one of these is right for all.
         documents: int64 (B,), which document each pair was taken from; pairs of one are no negatives of each other.
         own: int64 (B,), the passage that answers each query.
@@ -46,6 +49,7 @@ class PairBatch:
         negative_passages: int64 (H,), the passage that it is.
         teacher: float32 (B + H,), what a cross-encoder says about each query with its passage, and about each hard
             negative with its query; NaN where nobody asked it.
+        parts: How many parts of every passage are texts of their own; 0 for none.
     """
 
     input_ids: Tensor
@@ -58,6 +62,7 @@ class PairBatch:
     negative_queries: Tensor
     negative_passages: Tensor
     teacher: Tensor
+    parts: int = 0
 
     @property
     def pairs(self) -> int:
@@ -66,8 +71,8 @@ class PairBatch:
 
     @property
     def texts(self) -> int:
-        """B + P."""
-        return len(self.own) + len(self.passages)
+        """Queries, passages and parts."""
+        return len(self.own) + (1 + self.parts) * len(self.passages)
 
     @property
     def num_tokens(self) -> int:
@@ -76,7 +81,10 @@ class PairBatch:
 
     def to(self, device: torch.device) -> PairBatch:
         """The batch on another device; Lightning calls this."""
-        return PairBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
+        tensors: dict[str, Any] = {
+            name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
+        return replace(self, **tensors)
 
 
 def pack(sequences: list[list[int]], length: int, pad_id: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -142,6 +150,7 @@ class CorpusPairs:
         hard_negatives: Passages that look right and are not, beside each pair of the user's.
         word_dropout: Share of the pieces of every text that are left out, others in every batch (Iyyer et al. 2015,
             section 3.2).
+        parts: Of every passage so many parts of like length are texts of their own as well; 1 is none.
     """
 
     def __init__(
@@ -157,6 +166,7 @@ class CorpusPairs:
         user_share: float = 0.5,
         hard_negatives: int = 0,
         word_dropout: float = 0.0,
+        parts: int = 1,
     ) -> None:
         self.store = store
         self.special = special
@@ -168,6 +178,7 @@ class CorpusPairs:
         self.user_share = user_share
         self.hard_negatives = hard_negatives
         self.word_dropout = word_dropout
+        self.parts = parts if parts > 1 else 0
 
     @property
     def possible(self) -> bool:
@@ -225,7 +236,9 @@ class CorpusPairs:
             for query, one in enumerate(drawn)
             for negative, score in zip(one.negatives, one.negative_scores, strict=True)
         ]
-        sequences = [self._thinned(one, rng) for one in (*(one.query for one in drawn), *map(list, places))]
+        whole = list(map(list, places))
+        parts = [part for one in whole for part in self._cut(one)]
+        sequences = [self._thinned(one, rng) for one in (*(one.query for one in drawn), *whole, *parts)]
         input_ids, sequence_ids, text_index = pack(
             sequences, max(self.query_tokens, self.passage_tokens), self.special.pad
         )
@@ -241,7 +254,18 @@ class CorpusPairs:
             negative_queries=torch.tensor([query for query, _, _ in negatives], dtype=torch.int64),
             negative_passages=torch.tensor([passage for _, passage, _ in negatives], dtype=torch.int64),
             teacher=torch.tensor(scores, dtype=torch.float32),
+            parts=self.parts,
         )
+
+    def _cut(self, sequence: list[int]) -> list[list[int]]:
+        """A passage's parts, each with the title; they are of like length, give or take a piece."""
+        sep = self.special.sep
+        begin = sequence.index(sep) + 1 if sep in sequence[:-1] else 1
+        head, text = sequence[:begin], sequence[begin:-1]
+        bounds = [len(text) * part // self.parts for part in range(self.parts + 1)] if self.parts else []
+        # A text too short to be cut is each of its parts.
+        whole = len(text) < self.parts
+        return [[*head, *(text if whole else text[a:b]), sep] for a, b in itertools.pairwise(bounds)]
 
     def _thinned(self, sequence: list[int], rng: np.random.Generator) -> list[int]:
         """A sequence without some of its pieces; its ends stay, and one of which nothing else would stay."""

@@ -63,6 +63,23 @@ def test_the_loss_is_that_of_its_definition(pairs):
     assert module.training_step(batch, 0).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_a_passage_is_as_near_as_the_nearest_of_its_parts(pairs):
+    batch = pairs(parts=3).batch(0)
+    module = contrastive()
+    vectors = module.encoder.encode_packed(batch.input_ids, batch.sequence_ids, batch.text_index, batch.texts)
+    count, passages = batch.pairs, len(batch.passages)
+    queries, whole, parts = vectors[:count], vectors[count : count + passages], vectors[count + passages :]
+    assert len(parts) == 3 * passages
+    scores = torch.empty(count, passages)
+    for query in range(count):
+        for passage in range(passages):
+            near = [(whole[passage] + parts[3 * passage + part]) / 2 for part in range(3)]
+            scores[query, passage] = max(queries[query] @ one for one in near) * module.log_scale.exp()
+    there, back = among_wrong_ones(scores, batch)
+    own = functional.cross_entropy(there, batch.own) + functional.cross_entropy(back, torch.arange(count))
+    assert module.training_step(batch, 0).item() == pytest.approx(own.item() / 2, rel=1e-5)
+
+
 def test_what_answers_the_same_query_is_no_negative():
     """Two pairs ask the same and have different passages; the third has one of these for another query."""
     nothing = torch.empty(0, dtype=torch.int64)
@@ -81,12 +98,12 @@ def test_what_answers_the_same_query_is_no_negative():
     assert back.isfinite().int().tolist() == [[1, 0, 1], [0, 1, 0], [0, 0, 1]]
 
 
-@pytest.mark.parametrize("chunk_tokens", [1, 48, 200])
-def test_chunks_have_the_gradients_of_the_whole_batch(pairs, chunk_tokens):
+@pytest.mark.parametrize(("chunk_tokens", "parts"), [(1, 1), (48, 1), (200, 1), (48, 3)])
+def test_chunks_have_the_gradients_of_the_whole_batch(pairs, chunk_tokens, parts):
     gradients = []
     for tokens in (0, chunk_tokens):
         module = contrastive(chunk_tokens=tokens).train()
-        loss = module.training_step(pairs().batch(0), 0)
+        loss = module.training_step(pairs(parts=parts).batch(0), 0)
         loss.backward()
         gradients.append([loss, *(one.grad for one in module.parameters() if one.grad is not None)])
     assert len(gradients[0]) == len(gradients[1]) > 20

@@ -121,3 +121,27 @@ def test_queries_may_be_longer_than_passages(store):
     batch = drawn(store, query_tokens=40, passage_tokens=16).batch(0)
     assert batch.input_ids.size(1) == 40
     assert max(map(len, texts_of(batch)[batch.pairs :])) <= 16
+
+
+def test_parts_of_a_passage_are_texts_of_their_own(store):
+    plain, cut = drawn(store).batch(0), drawn(store, parts=3).batch(0)
+    assert (plain.parts, cut.parts) == (0, 3)
+    assert cut.texts == cut.pairs + 4 * len(cut.passages)
+    assert texts_of(cut) == texts_of(plain)
+    texts = [cut.input_ids[cut.text_index == text].tolist() for text in range(cut.texts)]
+    behind = cut.pairs + len(cut.passages)
+    for place in range(len(cut.passages)):
+        whole, parts = texts[cut.pairs + place], texts[behind + 3 * place : behind + 3 * place + 3]
+        begin = whole.index(OURS.sep) + 1 if OURS.sep in whole[:-1] else 1
+        assert all(part[:begin] == whole[:begin] and part[-1] == OURS.sep for part in parts)
+        assert [piece for part in parts for piece in part[begin:-1]] == whole[begin:-1]
+        sizes = [len(part) for part in parts]
+        assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_passage_too_short_to_be_cut_is_each_of_its_parts(user_pairs):
+    batch = drawn(user_pairs.store, user_pairs=user_pairs, user_share=1.0, passage_tokens=16, parts=16).batch(0)
+    texts = [batch.input_ids[batch.text_index == text].tolist() for text in range(batch.texts)]
+    behind = batch.pairs + len(batch.passages)
+    for place in range(len(batch.passages)):
+        assert texts[behind + 16 * place : behind + 16 * (place + 1)] == [texts[batch.pairs + place]] * 16

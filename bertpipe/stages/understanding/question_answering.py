@@ -48,7 +48,7 @@ class QuestionAnsweringConfig(UnderstandingConfig):
         0.5, ge=0, le=4, description="Questions asked about another text of their article, beside each with an answer."
     )
     changed: float = Field(
-        0.25,
+        0.5,
         ge=0,
         le=1,
         description="Share of the questions also asked with a word exchanged, or the contrary: no answer.",
