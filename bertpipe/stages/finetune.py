@@ -36,6 +36,9 @@ class FinetuneConfig(TrainingConfig):
     passage_field: str = Field("passage", description="Field of a pair that holds the passage.")
     passage_title_field: str = Field("", description="Field of a pair that holds the passage's title, if it has one.")
     pairs_share: float = Field(0.5, gt=0, le=1, description="Share of a batch that is taken from pairs.")
+    pairs_together: int = Field(
+        64, ge=1, description="Pairs of yours that come together in training, next to each other in the file."
+    )
     hard_negatives: int = Field(
         0,
         ge=0,
@@ -156,6 +159,7 @@ def finetune(run: StageRun) -> dict[str, Any]:
             seed=seed,
             user_pairs=user_pairs if source is store else None,
             user_share=config.pairs_share,
+            user_together=config.pairs_together,
             hard_negatives=config.hard_negatives,
             word_dropout=config.word_dropout if source is store else 0.0,
             parts=config.parts,

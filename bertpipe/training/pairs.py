@@ -147,6 +147,7 @@ class CorpusPairs:
         seed: Of the order and of all choices.
         user_pairs: Pairs of the user's.
         user_share: The share of a batch that is drawn from them.
+        user_together: Pairs of the user's next to each other that are drawn together.
         hard_negatives: Passages that look right and are not, beside each pair of the user's.
         word_dropout: Share of the pieces of every text that are left out, others in every batch (Iyyer et al. 2015,
             section 3.2).
@@ -164,6 +165,7 @@ class CorpusPairs:
         seed: int,
         user_pairs: UserPairs | None = None,
         user_share: float = 0.5,
+        user_together: int = NEIGHBOURS,
         hard_negatives: int = 0,
         word_dropout: float = 0.0,
         parts: int = 1,
@@ -176,6 +178,7 @@ class CorpusPairs:
         self.seed = seed
         self.user_pairs = user_pairs
         self.user_share = user_share
+        self.user_together = user_together
         self.hard_negatives = hard_negatives
         self.word_dropout = word_dropout
         self.parts = parts if parts > 1 else 0
@@ -280,7 +283,7 @@ class CorpusPairs:
         """A pair and its hard negatives; the user's passages are numbered behind the corpus's documents."""
         given = self.user_pairs
         assert given is not None
-        pair, behind = given.drawn(counter, self.seed), self.store.num_documents
+        pair, behind = given.drawn(counter, self.seed, self.user_together), self.store.num_documents
         places = given.negative_places(pair, self.hard_negatives, self.seed, counter)
         others = [] if given.negatives is None else given.negatives[pair][places].tolist()
         scores = [math.nan] * (1 + len(places))

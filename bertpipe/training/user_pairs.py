@@ -36,9 +36,9 @@ class UserPairs:
     def __len__(self) -> int:
         return self.store.num_documents
 
-    def drawn(self, counter: int, seed: int) -> int:
-        """The pair that is drawn as number ``counter``."""
-        return int(self._order[visit_runs(counter, len(self), NEIGHBOURS, seed)])
+    def drawn(self, counter: int, seed: int, together: int = NEIGHBOURS) -> int:
+        """The pair that is drawn as number ``counter``, where so many neighbours are drawn together."""
+        return int(self._order[visit_runs(counter, len(self), together, seed)])
 
     @cached_property
     def _order(self) -> np.ndarray:

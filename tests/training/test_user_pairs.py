@@ -26,6 +26,17 @@ def test_pairs_of_a_passage_are_drawn_together(user_pairs):
     assert sum(one != next_one for one, next_one in pairwise(passages)) <= 20
 
 
+@pytest.mark.parametrize("together", [1, 5, 60, 1000])
+def test_so_many_neighbours_come_together(user_pairs, together):
+    count = len(user_pairs)
+    order = np.argsort(user_pairs.passages, kind="stable").tolist()
+    places = [order.index(user_pairs.drawn(counter, 5, together)) for counter in range(count)]
+    longest = min(together, count)
+    for first in range(0, count - longest + 1, longest):
+        run = places[first : first + longest]
+        assert all((next_one - one) % count == 1 for one, next_one in pairwise(run))
+
+
 def test_hard_negatives_are_drawn_anew_but_repeatably(user_pairs):
     known = set(user_pairs.negatives[3][user_pairs.negatives[3] >= 0].tolist())
     seen = set()
