@@ -68,7 +68,6 @@ budget = "10m"
 batch_size = 256
 passage_tokens = 192
 word_dropout = 0.25
-parts = 8
 budget = "20m"
 """
 RERANKER = f"""
@@ -107,7 +106,7 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "squad": Recipe("squad", FROM_MODEL + RERANKER.replace("budget", f'model = "{MODEL}"\nbudget')),
     # Two hundred questions are an article: what words confuse most.
-    "squad-nothing": Recipe("squad", FROM_NOTHING, ("finetune.pairs_together=192",)),
+    "squad-nothing": Recipe("squad", FROM_NOTHING, ("finetune.parts=8", "finetune.pairs_together=192")),
     "squad-hard": Recipe("squad", FROM_MODEL, ("finetune.hard_negatives=1",)),
     "squad-cold": Recipe("squad", FROM_NOTHING, ("pretrain.warm_start=off",)),
     "squad-unpretrained": Recipe("squad", FROM_NOTHING, ("pretrain.steps=0",)),

@@ -1,4 +1,4 @@
-"""Questions with a name, a number or a word exchanged, so that the text about which they were asked has no answer."""
+"""Questions in other words, so that the text about which they were asked has no answer."""
 
 from __future__ import annotations
 
