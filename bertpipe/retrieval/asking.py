@@ -12,6 +12,7 @@ import numpy as np
 from bertpipe.errors import ConfigError
 from bertpipe.retrieval.best_sentences import best_sentences
 from bertpipe.retrieval.candidates import DEPTH
+from bertpipe.retrieval.fusion import scaled
 from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.search_result import Hit
@@ -133,12 +134,12 @@ def passage_priors(scores: Sequence[float], weight: float) -> list[float]:
     Args:
         scores: Of the passages that a search found, best first, in whatever units.
         weight: Log-odds for each standard deviation of these scores.
+
+    Raises:
+        ValueError: A score is not finite.
     """
-    values = np.array(scores, dtype=np.float64)
-    deviation = float(values.std()) if len(values) else 0.0
-    if deviation <= 1e-6 * float(np.abs(values).max(initial=0.0)):
-        return [0.0] * len(values)
-    return (weight * (values - values[0]) / deviation).tolist()
+    values, _ = scaled("scores of passages", np.array(scores))
+    return (weight * (values - values[:1])).tolist()
 
 
 def _sentences(index: Index, question: str, hits: list[Hit], k: int) -> list[Answer]:

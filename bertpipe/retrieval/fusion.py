@@ -54,25 +54,37 @@ def fused_parts(first: np.ndarray, second: np.ndarray, weight: float) -> tuple[n
         raise ValueError(f"{first.shape} scores do not fit {second.shape} scores of the other side")
     if not 0 <= weight <= 1:
         raise ValueError(f"weight {weight} is not within 0 to 1")
-    one, spread = _scaled("scores of the first side", first)
-    other, spread_of_other = _scaled("scores of the second side", second)
+    one, spread = scaled("scores of the first side", first)
+    other, spread_of_other = scaled("scores of the second side", second)
     if bool(spread) != bool(spread_of_other):
         weight = 0.0 if spread else 1.0
     return (1 - weight) * one, weight * other
 
 
-def _scaled(name: str, scores: np.ndarray) -> tuple[np.ndarray, float]:
-    """Scores divided by their standard deviation, and the deviation; 0 where all are alike, up to rounding."""
+def scaled(name: str, scores: np.ndarray) -> tuple[np.ndarray, float]:
+    """Scores in units of their standard deviation.
+
+    Args:
+        name: What they are, for an error.
+        scores: (C,).
+
+    Returns:
+        float64 (C,), and the deviation. Where all are alike, up to rounding, it is 0 and they are all their mean.
+
+    Raises:
+        ValueError: A score is not finite.
+    """
     values = scores.astype(np.float64)
     if not len(values):
         return values, 0.0
     # A query has a hundred of these and everything else out of the caches: each call counts, and `std` makes many.
-    mean = float(np.add.reduce(values)) / len(values)
-    if not math.isfinite(mean):
+    lowest, highest = float(values.min()), float(values.max())
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
         check_finite(name, scores)
+    mean = float(np.add.reduce(values)) / len(values)
     centred = values - mean
     deviation = math.sqrt(float(centred @ centred) / len(values))
     # Rounding noise among equal scores is no opinion either.
-    if deviation <= 1e-6 * max(float(values.max()), -float(values.min())):
+    if deviation <= 1e-6 * max(highest, -lowest):
         return np.full_like(values, mean), 0.0
     return values / deviation, deviation

@@ -67,6 +67,8 @@ def test_scores_that_are_not_finite_are_refused(bad):
         fuse(fine, broken, 0.5)
     with pytest.raises(ValueError, match="first side are not finite"):
         fuse(broken, fine, 0.5)
+    with pytest.raises(ValueError, match="first side are not finite"):
+        fuse(np.array([bad, -bad]), fine, 0.5)
 
 
 def test_what_does_not_fit_is_refused():
