@@ -77,7 +77,7 @@ _AUXILIARY = re.compile(
     re.IGNORECASE,
 )
 _CONTRACTED = {"can": "can't", "will": "won't"}
-_UNCONTRACTED = {"can't": "can", "won't": "will"}
+_UNCONTRACTED = {short: verb for verb, short in _CONTRACTED.items()}
 _NOT = re.compile(r"\b(?:not|never) |\b\w+n['’]t\b", re.IGNORECASE)
 _PAST = (
     "became began bought brought built came chose did drew fell felt fought found gave grew held kept knew led left "

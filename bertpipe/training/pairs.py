@@ -240,7 +240,7 @@ class CorpusPairs:
             for negative, score in zip(one.negatives, one.negative_scores, strict=True)
         ]
         whole = list(map(list, places))
-        parts = [part for one in whole for part in self._cut(one)]
+        parts = [part for one in whole for part in self._cut(one)] if self.parts else []
         sequences = [self._thinned(one, rng) for one in (*(one.query for one in drawn), *whole, *parts)]
         input_ids, sequence_ids, text_index = pack(
             sequences, max(self.query_tokens, self.passage_tokens), self.special.pad
@@ -265,10 +265,10 @@ class CorpusPairs:
         sep = self.special.sep
         begin = sequence.index(sep) + 1 if sep in sequence[:-1] else 1
         head, text = sequence[:begin], sequence[begin:-1]
-        bounds = [len(text) * part // self.parts for part in range(self.parts + 1)] if self.parts else []
-        # A text too short to be cut is each of its parts.
-        whole = len(text) < self.parts
-        return [[*head, *(text if whole else text[a:b]), sep] for a, b in itertools.pairwise(bounds)]
+        if len(text) < self.parts:  # too short to be cut: it is each of its parts
+            return [sequence] * self.parts
+        bounds = (len(text) * part // self.parts for part in range(self.parts + 1))
+        return [[*head, *text[start:end], sep] for start, end in itertools.pairwise(bounds)]
 
     def _thinned(self, sequence: list[int], rng: np.random.Generator) -> list[int]:
         """A sequence without some of its pieces; its ends stay, and one of which nothing else would stay."""
