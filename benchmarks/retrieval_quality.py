@@ -1,7 +1,7 @@
 r"""How well bertpipe finds, on collections with queries and judgements: words, vectors, both, and reranked.
 
     python benchmarks/retrieval_quality.py squad --data FOLDER --folder FOLDER --model models/minilm --parts 4
-    python benchmarks/retrieval_quality.py squad-nothing --data FOLDER --folder FOLDER --parts 12
+    python benchmarks/retrieval_quality.py squad-nothing --data FOLDER --folder FOLDER --parts 8
     python benchmarks/retrieval_quality.py squad --data FOLDER --folder FOLDER --model models/minilm \
         --learn-share 0.3 --set finetune.budget=30m --queries 2000
 
