@@ -48,9 +48,9 @@ def find_candidates(
     """
     by_words, word_scores = lexical.search(query, depth, among)
     by_vector, _ = vectors.search(query_vector, depth, among)
-    numbers = np.union1d(by_words, by_vector)
+    numbers = _union(by_words, by_vector)
     bm25 = np.zeros(len(numbers), dtype=np.float32)
-    known = np.searchsorted(numbers, by_words)
+    known = numbers.searchsorted(by_words)
     bm25[known] = word_scores
     # With fewer word hits than asked for, every passage with a matching word is already known.
     if len(by_words) == depth:
@@ -58,3 +58,12 @@ def find_candidates(
         others[known] = False
         bm25[others] = lexical.scores(query, numbers[others])
     return Candidates(numbers, bm25, vectors.scores(query_vector, numbers))
+
+
+def _union(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The numbers in either, ascending; what `numpy.union1d` does, which takes three times as long for so few."""
+    both = np.concatenate([one, other])
+    both.sort()
+    first = np.ones(len(both), dtype=bool)
+    np.not_equal(both[1:], both[:-1], out=first[1:])
+    return both[first]

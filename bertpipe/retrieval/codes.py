@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -121,12 +122,13 @@ class Codes:
         """D."""
         return self._index.d
 
-    @property
+    # Of the structure, not of what it holds; FAISS takes microseconds to say it, and every search asks.
+    @cached_property
     def clusters(self) -> int:
         """Of an inverted file; 0 without one."""
         return self._inner.nlist if isinstance(self._inner, faiss.IndexIVF) else 0
 
-    @property
+    @cached_property
     def code_bytes(self) -> int:
         """Bytes that a code takes, its place in the structure not counted."""
         holder = self._inner.storage if isinstance(self._inner, faiss.IndexHNSW) else self._inner

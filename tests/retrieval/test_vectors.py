@@ -88,6 +88,22 @@ def test_given_passages_get_their_true_scores():
     np.testing.assert_allclose(index.scores(query, found), scores, atol=1e-6)
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("numbers", [[0, 50], [-1], [3, 1 << 40]])
+def test_passages_that_there_are_not_have_no_scores(parts, numbers):
+    vectors = unit((50, 8 * parts))
+    index = VectorIndex.build(vectors, parts=parts)
+    with pytest.raises(IndexError, match=f"{numbers[-1]}"):
+        index.scores(vectors[0, :8], np.array(numbers))
+
+
+@pytest.mark.parametrize("width", [0, 7, 9])
+def test_a_query_of_another_width_has_no_scores(width):
+    index = VectorIndex.build(unit((50, 8)))
+    with pytest.raises(ValueError, match=f"{width}"):
+        index.scores(np.zeros(width, np.float32), np.arange(3))
+
+
 def test_more_passages_than_are_added_at_once():
     vectors = unit(((1 << 16) + 100, 4))
     index = VectorIndex.build(vectors)
