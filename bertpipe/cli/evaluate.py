@@ -32,7 +32,7 @@ _WRITING = (
 )
 _FIELDS = ("pair_field", "label_field", "label_separator", "score_field", "word_column", "tag_column")
 _UNDERSTANDING = (*_FIELDS, "rules", "errors", "html")
-_SEARCHING = ("queries", "qrels", "save_runs")
+_SEARCHING = ("queries", "qrels", "save_runs", "rerank", "rerank_depth")
 
 
 @with_options(pipeline_option(), json_option())
@@ -46,6 +46,7 @@ Examples:
   bertpipe evaluate runs/talk/finetune dialogues.txt --save replies.txt
   bertpipe evaluate runs/notes/index --queries queries.tsv --qrels qrels.txt
   bertpipe evaluate -p notes.toml --queries dev-v2.0.json --html notes.html
+  bertpipe evaluate -p notes.toml --queries dev-v2.0.json --rerank
 """
 )
 @click.argument("paths", metavar="[MODEL] DATA | [INDEX]", nargs=-1)
@@ -81,6 +82,10 @@ Examples:
 @click.option("--queries", metavar="FILE", help="Of an index: queries (TREC, BEIR, SMART, a table, or SQuAD's .json).")
 @click.option("--qrels", metavar="FILE", help="What is relevant to them (TREC's columns or BEIR's).")
 @click.option("--save-runs", metavar="FOLDER", help="Write the rankings, in TREC's format.")
+@click.option("--rerank", is_flag=True, default=None, help="Measure the index's reranker as well.")
+@click.option(
+    "--rerank-depth", metavar="N", type=click.IntRange(1, 100), help="First hits that --rerank reads.  [default: 20]"
+)
 def evaluate(paths: tuple[str, ...], pipeline: str | None, as_json: bool, **options: Any) -> None:
     """Measure a model on DATA, or an index on queries, with 95% intervals.
 
@@ -88,14 +93,15 @@ def evaluate(paths: tuple[str, ...], pipeline: str | None, as_json: bool, **opti
     What a model writes: BLEU, chrF, ROUGE, distinct n-grams, perplexity. DATA has the format that the model learned
     from. MODEL is a folder; without it, the pipeline's model is measured.
 
-    An INDEX, or the pipeline's, is measured with --queries: nDCG, MRR, MAP and recall of words, vectors and both.
+    An INDEX, or the pipeline's, is measured with --queries: nDCG, MRR, MAP and recall of words, vectors and both, and
+    with --rerank of its reranker.
     """
     given = {name: value for name, value in options.items() if value is not None}
     if options["queries"]:
         _evaluate_index(paths, pipeline, given, as_json=as_json)
         return
     if any(name in given for name in _SEARCHING):
-        raise click.UsageError("--qrels and --save-runs go with --queries.")
+        raise click.UsageError("--qrels, --save-runs and --rerank go with --queries.")
     if not 1 <= len(paths) <= 2:
         raise click.UsageError("Give a model and one file, or one file; of an index, give --queries.")
     model = paths[0] if len(paths) == 2 else None
@@ -124,6 +130,8 @@ def _evaluate_index(paths: tuple[str, ...], pipeline: str | None, given: dict[st
     foreign = next((name for name in given if name not in (*_SEARCHING, "html")), None)
     if foreign:
         raise click.UsageError(f"--{foreign.replace('_', '-')} is for models, and --queries for an index.")
+    if "rerank_depth" in given and "rerank" not in given:
+        raise click.UsageError("--rerank-depth goes with --rerank.")
     if len(paths) > 1:
         raise click.UsageError("Give one index, or none for the pipeline's.")
     evaluate_index_command(
@@ -133,6 +141,8 @@ def _evaluate_index(paths: tuple[str, ...], pipeline: str | None, given: dict[st
         qrels=given.get("qrels"),
         save_runs=given.get("save_runs"),
         html=given.get("html"),
+        rerank=given.get("rerank", False),
+        rerank_depth=given.get("rerank_depth"),
         as_json=as_json,
     )
 

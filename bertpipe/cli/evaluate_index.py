@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from bertpipe.cli.search import open_index
 from bertpipe.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
     from bertpipe.retrieval.index import Index
@@ -30,6 +31,8 @@ def evaluate_index_command(
     qrels: str | None,
     save_runs: str | None,
     html: str | None,
+    rerank: bool,
+    rerank_depth: int | None,
     as_json: bool,
 ) -> None:
     """Measures an index, and prints what came out.
@@ -41,6 +44,8 @@ def evaluate_index_command(
         qrels: File of judgements; without it, ``queries`` is SQuAD's JSON.
         save_runs: Folder for the rankings.
         html: File for a page.
+        rerank: Measure the reranker as well.
+        rerank_depth: Hits that it reads.
         as_json: Print JSON.
     """
     if html:
@@ -50,6 +55,7 @@ def evaluate_index_command(
 
     from bertpipe.retrieval.evaluation import evaluate_index
     from bertpipe.retrieval.ranking_scores import require_ir_measures
+    from bertpipe.retrieval.rerank_report import DEPTH
 
     require_ir_measures()  # not after minutes of searching
     index = open_index(folder, pipeline)
@@ -59,7 +65,9 @@ def evaluate_index_command(
         report = {
             "index": str(index.folder),
             "data": queries,
-            **evaluate_index(index, judged, progress=progress, runs=runs),
+            **evaluate_index(
+                index, judged, progress=progress, runs=runs, rerank_depth=(rerank_depth or DEPTH) if rerank else None
+            ),
         }
     remarks = _remarks(report, judged)
     if html:
@@ -106,31 +114,43 @@ def _remarks(report: Mapping[str, Any], judged: JudgedQueries) -> list[str]:
 
 def _show(report: Mapping[str, Any], remarks: list[str]) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
+
+    from bertpipe.retrieval.evaluation import BASELINE, RERANKED
 
     console = Console(highlight=False)
     modes, differences = report["modes"], report["differences"]
     console.print(f"{report['queries']:,} queries, {number(report['passages'])} passages, 95% intervals:", style="dim")
-    table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("", no_wrap=True)
-    for mode in modes:
-        table.add_column(Text(mode, style="bold" if mode == report["mode"] else ""), no_wrap=True)
-    for metric in next(iter(modes.values())):
-        table.add_row(score_name(metric), *(_figure(modes[mode][metric]) for mode in modes))
-    console.print(table)
+    # Four columns with intervals do not fit 80 characters, and a reranker is to be held against what it reorders.
+    plain_modes = [mode for mode in modes if mode != RERANKED]
+    _print_table(console, modes, plain_modes, bold=report["mode"])
     console.print()
-    table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("", no_wrap=True)
-    for name in differences:
-        table.add_column(name, no_wrap=True)
-    for metric in next(iter(modes.values())):
-        table.add_row(score_name(metric), *(_figure(one[metric], signed=True) for one in differences.values()))
-    counts = ("{better:,} better, {worse:,} worse".format(**one["queries"]) for one in differences.values())
-    table.add_row("queries", *(Text(words, style="dim") for words in counts))
-    console.print(table)
+    _print_table(console, differences, [f"{mode} - {BASELINE}" for mode in plain_modes if mode != BASELINE])
+    if RERANKED in modes:
+        before = report["mode"]
+        console.print(f"\nthe first {report['rerank_depth']} hits of {before} reranked:", style="dim")
+        _print_table(console, modes | differences, [before, RERANKED, f"{RERANKED} - {before}"])
     for line in remarks:
         console.print(Text(line, style="dim"))
+
+
+def _print_table(console: Console, figures: Mapping[str, Any], columns: Sequence[str], bold: str = "") -> None:
+    """A row for each metric; and where two ways of searching are compared, for how many queries that is better."""
+    from rich.table import Table
+    from rich.text import Text
+
+    compared = [name for name in columns if "queries" in figures[name]]
+    table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    for name in columns:
+        table.add_column(Text(name, style="bold" if name == bold else ""), no_wrap=True)
+    for metric in (name for name in figures[columns[0]] if name != "queries"):
+        cells = (_figure(figures[name][metric], signed=name in compared) for name in columns)
+        table.add_row(score_name(metric), *cells)
+    if compared:
+        counts = {name: "{better:,} better, {worse:,} worse".format(**figures[name]["queries"]) for name in compared}
+        table.add_row("queries", *(Text(counts.get(name, ""), style="dim") for name in columns))
+    console.print(table)
 
 
 def _figure(value: Mapping[str, float], *, signed: bool = False) -> Text:

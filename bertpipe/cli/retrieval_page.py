@@ -38,7 +38,7 @@ def retrieval_page(report: Mapping[str, Any], remarks: list[str]) -> str:
             ["", *modes],
             [[score_name(metric), *(_interval(modes[mode][metric]) for mode in modes)] for metric in modes[BASELINE]],
         ),
-        "<h2>Differences to BM25</h2>",
+        "<h2>Differences</h2>",
         _differences(report["differences"]),
         "<h2>By the number of documents looked at</h2>",
     ]

@@ -231,6 +231,19 @@ class Index:
             self._reranker, _ = read_whole(self.folder, self._open_reranker)
         return self._reranker
 
+    def require_reranker(self) -> None:
+        """Makes sure that there is a reranker.
+
+        Raises:
+            ConfigError: None was trained.
+            ArtefactError: As `reranker`.
+        """
+        if self.reranker is None:
+            raise ConfigError(
+                f"{self.folder} has no reranker",
+                hint="A table [finetune.reranker] in the pipeline file trains one.",
+            )
+
     def _open_reranker(self, place: Path) -> PassageRanker:
         from bertpipe.retrieval.reranker import open_reranker, reranker_digest
 
@@ -277,12 +290,9 @@ class Index:
         mode = mode or self.settings.mode
         if mode not in MODES:
             raise ConfigError(f"no mode {mode!r}", hint=f"Choose one of {', '.join(MODES)}.")
+        if rerank:
+            self.require_reranker()
         ranker = self.reranker if (self.settings.rerank if rerank is None else rerank) else None
-        if rerank and ranker is None:
-            raise ConfigError(
-                f"{self.folder} has no reranker",
-                hint="A table [finetune.reranker] in the pipeline file trains one.",
-            )
         reranking = Reranking(self.settings.rerank_weight, rerank_ms, rerank_depth) if ranker else None
         begin = time.perf_counter()
         hits: list[Hit] = []

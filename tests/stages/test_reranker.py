@@ -13,6 +13,7 @@ import pytest
 from bertpipe.errors import ArtefactError
 from bertpipe.models.cross_scorer import open_cross_scorer
 from bertpipe.pipeline.artefact import MANIFEST, Artefact
+from bertpipe.retrieval.document_ranking import rank_documents
 from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.reranker import open_reranker
 from bertpipe.stages import STAGES, stages_of
@@ -92,6 +93,40 @@ def test_a_search_is_reranked(reranking, mode):
     index = Index(reranking.runs / "index", threads=1)
     timed = index.search(query, 3, mode, rerank=True, rerank_ms=0.001)
     assert timed.reranked == min(5, len(plain))
+
+
+def test_it_is_measured_on_queries_of_ones_own(reranking, tmp_path):
+    pytest.importorskip("ir_measures")
+    pytest.importorskip("matplotlib")
+    lines = (reranking.docs / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    records = [json.loads(line) for line in lines][:12]
+    queries, qrels, page = (tmp_path / name for name in ("queries.tsv", "qrels.txt", "page.html"))
+    queries.write_text("".join(f"q{one['id']}\t{one['title']}\n" for one in records), encoding="utf-8")
+    qrels.write_text("".join(f"q{one['id']} 0 {one['id']} 1\n" for one in records), encoding="utf-8")
+    asked = ["evaluate", "--queries", str(queries), "--qrels", str(qrels), "--rerank", "--rerank-depth", "7"]
+    done = reranking(*asked, "--json", "--save-runs", str(tmp_path), "--html", str(page))
+    assert done.code == 0, done.err
+    report = json.loads(done.out)
+    assert report["rerank_depth"] == 7
+    index = Index(reranking.runs / "index", threads=1)
+    orders = {way: {} for way in ("reranked", report["mode"])}
+    for way, order in orders.items():
+        for line in (tmp_path / f"{way}.run").read_text(encoding="utf-8").splitlines():
+            query, _, document, *_ = line.split()
+            order.setdefault(query, []).append(document)
+    for record in records:
+        found = rank_documents(index, record["title"], 100, rerank=True, rerank_depth=7)
+        assert [one.id.rpartition("#")[2] for one in found] == orders["reranked"][f"q{record['id']}"]
+    assert orders["reranked"] != orders[report["mode"]]
+    before, after = (report["modes"][way]["mrr@10"]["mean"] for way in (report["mode"], "reranked"))
+    difference = report["differences"][f"reranked - {report['mode']}"]
+    assert difference["mrr@10"]["mean"] == pytest.approx(after - before, abs=2e-6)
+    assert (tmp_path / "reranked.run").read_text(encoding="utf-8").split()[5] == "bertpipe-reranked"
+    assert f"reranked - {report['mode']}" in page.read_text(encoding="utf-8")
+    shown = reranking(*asked)
+    assert shown.code == 0, shown.err
+    assert f"the first 7 hits of {report['mode']} reranked:" in shown.out
+    assert all(len(line) <= 80 for line in shown.out.splitlines())
 
 
 def test_queries_without_words_and_asking(reranking):
