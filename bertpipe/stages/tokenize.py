@@ -31,6 +31,11 @@ class TokenizeConfig(BaseModel, extra="forbid"):
         description="fold: upper and lower case are the same pieces; keep: they differ; "
         "exact: wide and narrow characters (，and ,) differ as well, which suits what is to be written.",
     )
+    chinese: Literal["keep", "simplified"] = Field(
+        "keep",
+        description="simplified: Traditional characters are the same pieces as the Simplified ones "
+        "(needs bertpipe[chinese]); keep: they differ.",
+    )
     coverage: float = Field(
         0.9995,
         gt=0.9,
@@ -43,7 +48,10 @@ class TokenizeConfig(BaseModel, extra="forbid"):
     @model_validator(mode="after")
     def _one_tokenizer(self) -> TokenizeConfig:
         if self.imported:
-            refuse_keys(self.model_fields_set, ("vocab_size", "case", "coverage", "sample_mb"), "imported tokenizer")
+            own = ("vocab_size", "case", "chinese", "coverage", "sample_mb")
+            refuse_keys(self.model_fields_set, own, "imported tokenizer")
+        if self.case == "exact" and self.chinese == "simplified":
+            raise ValueError('case = "exact" keeps every character, and chinese = "simplified" does not')
         return self
 
 
@@ -94,6 +102,7 @@ def _trained(run: StageRun) -> Tokenizer:
         run.out / MODEL_FILE,
         run.config.vocab_size,
         case=run.config.case,
+        chinese=run.config.chinese,
         coverage=run.config.coverage,
     )
     run.progress.finish()

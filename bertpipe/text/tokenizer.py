@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from bertpipe.errors import ArtefactError, ConfigError, InputError
 from bertpipe.text.special_ids import OUR_PIECES, OURS, SpecialIds
@@ -159,6 +160,7 @@ def train_tokenizer(
     vocab_size: int,
     *,
     case: Literal["fold", "keep", "exact"] = "fold",
+    chinese: Literal["keep", "simplified"] = "keep",
     coverage: float = 0.9995,
 ) -> None:
     """Trains a tokenizer and writes it.
@@ -172,18 +174,33 @@ def train_tokenizer(
         vocab_size: V, special pieces and 256 bytes included.
         case: "fold" makes upper and lower case, and wide and narrow characters, the same pieces; "keep" the latter
             alone; "exact" neither, so that what is decoded is what was encoded.
+        chinese: "simplified" makes Traditional characters the same pieces as the Simplified ones
+            (`bertpipe.text.simplified`), where ``case`` is not "exact".
         coverage: Share of the corpus's characters that get pieces of their own; the rest is spelled in bytes.
 
     Raises:
-        ConfigError: ``vocab_size`` has no room for the corpus's characters.
+        ConfigError: ``vocab_size`` has no room for the corpus's characters; or OpenCC is not installed.
         InputError: There is no text to learn from.
     """
+    if chinese == "keep":
+        _train(lines, model_file, vocab_size, coverage, normalization_rule_name=NORMALIZATIONS[case])
+        return
+    from bertpipe.text.simplified import write_simplifying_rules
+
+    with tempfile.TemporaryDirectory(prefix="bertpipe-") as folder:
+        rules = Path(folder) / "rules.tsv"
+        write_simplifying_rules(rules, NORMALIZATIONS[case])
+        _train(lines, model_file, vocab_size, coverage, normalization_rule_tsv=str(rules))
+
+
+def _train(lines: Iterable[str], model_file: Path, vocab_size: int, coverage: float, **normalization: Any) -> None:
     import sentencepiece
 
     model = io.BytesIO()
     pad, unk, cls, sep, mask = OUR_PIECES
     try:
         sentencepiece.SentencePieceTrainer.train(
+            **normalization,
             sentence_iterator=_cut(lines),
             model_writer=model,
             model_type="unigram",
@@ -191,7 +208,6 @@ def train_tokenizer(
             hard_vocab_limit=False,
             byte_fallback=True,
             character_coverage=coverage,
-            normalization_rule_name=NORMALIZATIONS[case],
             max_sentence_length=MAX_LINE_BYTES,
             num_threads=TRAINING_THREADS,
             pad_id=OURS.pad,
@@ -214,13 +230,15 @@ def train_tokenizer(
             ) from error
         # The trainer's own words name its source files.
         raise InputError("the tokenizer found too little text to learn from", hint="Add documents.") from error
-    model_file.write_bytes(_with_exact_scores(model.getvalue()))
+    model_file.write_bytes(_settled(model.getvalue()))
 
 
-def _with_exact_scores(model: bytes) -> bytes:
+def _settled(model: bytes) -> bytes:
+    """A model with exact scores, and a function of what it was trained on: it names no file that is gone by now."""
     from sentencepiece.sentencepiece_model_pb2 import ModelProto
 
     proto = ModelProto.FromString(model)
+    proto.normalizer_spec.ClearField("normalization_rule_tsv")
     for piece in proto.pieces:
         piece.score = round(piece.score * SCORE_STEPS) / SCORE_STEPS
     return proto.SerializeToString(deterministic=True)

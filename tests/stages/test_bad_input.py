@@ -91,6 +91,7 @@ def test_a_missing_pipeline_file(kept):
     [
         ("vocab_size = 1300", "vocab_sise = 1300", "[tokenize] has no key 'vocab_sise'. Did you mean vocab_size?"),
         ("[tokenize]", "[tokenise]", "unknown table [tokenise]. Did you mean tokenize?"),
+        ("[tokenize]", '[tokenize]\ncase = "exact"\nchinese = "simplified"', 'chinese = "simplified" does not'),
         ("vocab_size = 1300", 'vocab_size = "1300"', '[tokenize] vocab_size = "1300" is not usable'),
         ("layers = 1", "layers = 1.5", "[pretrain] layers = 1.5 is not usable"),
         ("heads = 2", "heads = 3", "heads = 3"),
