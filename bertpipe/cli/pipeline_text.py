@@ -73,7 +73,7 @@ vocab_size = {vocab_size}
 
 # "fold": upper and lower case are the same. "keep": they differ.
 case = "fold"
-
+{chinese}
 [pretrain]
 # Size of the BERT, layers x width: tiny 2 x 128, mini 4 x 256, small 4 x 512,
 # base 12 x 768, large 24 x 1024. base and large want a GPU.
@@ -99,6 +99,13 @@ budget = {budget}
 # fields query and passage): learned from as well.
 # pairs = "pairs.tsv"
 
+"""
+
+_BOTH_SCRIPTS: Final = """
+# Some of the text is in Traditional characters and some in Simplified ones.
+# "simplified" has the model read both alike; "keep" does not. It needs
+# `pip install 'bertpipe[chinese]'`.
+# chinese = "simplified"
 """
 
 _IMPORTED: Final = """\
@@ -202,6 +209,7 @@ def _learn(seen: Inspection, budget: str, *, short: bool) -> str:
     return _LEARN.format(
         vocab_size=vocab_size,
         vocab_why=vocab_why,
+        chinese=_BOTH_SCRIPTS if seen.both_scripts else "",
         layers_mark="" if short else "# ",
         dropout="0.0" if short else "0.1",
         budget=budget,

@@ -90,6 +90,22 @@ def test_more_text_gets_a_larger_vocabulary(tmp_path, monkeypatch, word, vocab_s
     assert read_pipeline(tmp_path / "bertpipe.toml").tables["tokenize"]["vocab_size"] == vocab_size
 
 
+@pytest.mark.parametrize("both", [True, False])
+def test_two_chinese_scripts_and_how_to_read_them_alike(notes, both):
+    """As a comment, since it needs a package; without them the file is as ever."""
+    (notes / "c.txt").write_text(
+        "龙头还在滴水，先关总阀。" * 9 + "龍頭還在滴水，先關總閥。" * 9 * both, encoding="utf-8"
+    )
+    invoke(["init", "my notes"])
+    path = notes.parent / "bertpipe.toml"
+    text = path.read_text(encoding="utf-8")
+    assert ('\n# chinese = "simplified"\n' in text) == both
+    assert "\n\n\n" not in text
+    assert load(path).configs["tokenize"].chinese == "keep"
+    path.write_text(text.replace("# chinese =", "chinese ="), encoding="utf-8")
+    assert load(path).configs["tokenize"].chinese == ("simplified" if both else "keep")
+
+
 def test_a_path_is_relative_to_the_file(notes, tmp_path):
     (tmp_path / "pipelines").mkdir()
     assert invoke(["init", "my notes", "--out", "pipelines/notes.toml"]) == 0

@@ -33,6 +33,22 @@ def test_the_share_of_chinese(tmp_path, text, low, high):
     assert low <= inspect_source(tmp_path).cjk_share <= high
 
 
+@pytest.mark.parametrize(
+    ("text", "both"),
+    [
+        ("龙头还在滴水，先关总阀。" * 9 + "龍頭還在滴水，先關總閥。" * 9, True),
+        ("龙头还在滴水，先关总阀。" * 9, False),
+        ("龍頭還在滴水，先關總閥。" * 9, False),
+        ("龙头还在滴水，先关总阀。" * 99 + "龍頭", False),  # a name
+        ("図書館で会議を開き、国際関係を学ぶ。" * 9, False),  # Japanese
+        ("plain text", False),
+    ],
+)
+def test_both_chinese_scripts_are_noticed(tmp_path, text, both):
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    assert inspect_source(tmp_path).both_scripts == both
+
+
 def test_fields_are_guessed_by_name(tmp_path):
     records = [{"id": n, "title": f"t {n}", "text": "words " * n, "url": "http://x.y/" * 9} for n in range(5, 30)]
     write_records(tmp_path / "r.jsonl", records)

@@ -20,7 +20,10 @@ from bertpipe.text.readers.table import read_table
 _HEAD = 1 << 16  # bytes of a file
 _MOST_FILES = 200  # files opened
 _MOST_RECORDS = 200  # of a file
+# Of the characters that only one of the two Chinese scripts has: fewer of the other one are quotations and names.
+_BOTH_SCRIPTS = 0.05
 _LONGEST_LINE = 4 << 20  # bytes
+_KANA = re.compile("[\u3040-\u30ff]")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _TEXT_NAMES = (
     "text",
@@ -47,6 +50,7 @@ class Inspection:
         ignored: How many others, by ending.
         bytes: The size of the readable files together.
         cjk_share: Chinese characters among all letters of the sample, 0 to 1.
+        both_scripts: There is Chinese text in Traditional characters, and other in Simplified ones.
         fields: The fields of the records looked at, with the share of records that have each, in order of
             appearance.
         text_field: The guessed field with the text, or None where there are no records.
@@ -59,6 +63,7 @@ class Inspection:
     ignored: dict[str, int] = field(default_factory=dict)
     bytes: int = 0
     cjk_share: float = 0.0
+    both_scripts: bool = False
     fields: dict[str, float] = field(default_factory=dict)
     text_field: str | None = None
     title_field: str | None = None
@@ -87,19 +92,42 @@ def inspect_source(path: Path) -> Inspection:
     # Spread over the folder, since neighbours are alike.
     step = -(-len(found.files) // _MOST_FILES) or 1
     letters = cjk = 0
+    ideographs: Counter[str] = Counter()
     records: list[Record] = []
     for file in found.files[::step]:
         head = _head(file, problems)
-        chinese = len(_CJK.findall(head))
-        cjk += chinese
+        chinese = _CJK.findall(head)
+        cjk += len(chinese)
+        ideographs.update(chinese)
         letters += sum(map(str.isalpha, head)) if chinese else len(head)
         if file.ending in RECORDS and head:
             records.extend(_records(file, problems))
     seen.cjk_share = cjk / letters if letters else 0.0
+    seen.both_scripts = _both_scripts(ideographs)
     seen.problems = [str(problem) for problem in problems[:5]]
     if records:
         _guess(seen, records)
     return seen
+
+
+def _both_scripts(counts: Counter[str]) -> bool:
+    """Whether characters of both Chinese scripts are among some, by what the older encodings of each can write."""
+    if sum(count for character, count in counts.items() if _KANA.match(character)) > _BOTH_SCRIPTS * counts.total():
+        return False  # Japanese has characters that look like either's
+    simplified = traditional = 0
+    for character, count in counts.items():
+        in_gb, in_big5 = (_can_write(encoding, character) for encoding in ("gb2312", "big5"))
+        simplified += count if in_gb and not in_big5 else 0
+        traditional += count if in_big5 and not in_gb else 0
+    return min(simplified, traditional) > _BOTH_SCRIPTS * (simplified + traditional)
+
+
+def _can_write(encoding: str, character: str) -> bool:
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _head(file: SourceFile, problems: list[InputError]) -> str:
