@@ -65,7 +65,7 @@ class Codes:
         codes = cls(structure.removesuffix(REFINED), index)
         wanted = max(_LEAST_TRAINING, _TRAINING_VECTORS * codes.clusters)
         chosen = np.unique(np.linspace(0, passages - 1, min(wanted, passages)).astype(np.int64))
-        with _one_thread(), _refusals(structure):
+        with one_thread(), _refusals(structure):
             index.train(np.ascontiguousarray(vectors[chosen], dtype=np.float32))
         return codes
 
@@ -78,7 +78,7 @@ class Codes:
         Raises:
             ConfigError: The structure cannot take them.
         """
-        with _one_thread(), _refusals(self.structure):
+        with one_thread(), _refusals(self.structure):
             for start in range(0, len(vectors), BLOCK):
                 self._index.add(np.ascontiguousarray(vectors[start : start + BLOCK], dtype=np.float32))
 
@@ -206,7 +206,8 @@ def _neighbours(graph: Any) -> int:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """FAISS computes in this thread alone."""
     threads = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
     try:

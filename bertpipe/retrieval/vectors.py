@@ -17,7 +17,7 @@ import faiss
 import numpy as np
 
 from bertpipe.errors import ArtefactError
-from bertpipe.retrieval.codes import BLOCK, Codes
+from bertpipe.retrieval.codes import BLOCK, Codes, one_thread
 from bertpipe.retrieval.structure import FLAT
 from bertpipe.text.array_file import ArrayFile, map_array
 
@@ -195,6 +195,13 @@ class VectorIndex:
         query = np.ascontiguousarray(query, dtype=np.float32)
         if allowed == len(self):
             among = None
+        # One query gives other threads nothing to do but to wait for each other, in loops that take milliseconds.
+        with one_thread():
+            return self._nearest(query, k, among, allowed)
+
+    def _nearest(
+        self, query: np.ndarray, k: int, among: np.ndarray | None, allowed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         numbers = self._proposals(query, k, among, allowed)
         if numbers is not None:
             return _best(numbers, self.scores(query, numbers), k)
@@ -237,7 +244,8 @@ class VectorIndex:
         scores = np.empty(len(rows), dtype=np.float32)
         # Reads the vectors where they are. Copying a thousand of them together first takes three times as long.
         pointers = map(faiss.swig_ptr, (scores, query, self._vectors, rows))
-        faiss.fvec_inner_products_by_idx(*pointers, self.width, 1, len(rows))  # type: ignore[attr-defined]
+        with one_thread():
+            faiss.fvec_inner_products_by_idx(*pointers, self.width, 1, len(rows))  # type: ignore[attr-defined]
         return self._of_nearest_parts(scores)
 
     def _of_nearest_parts(self, scores: np.ndarray) -> np.ndarray:
