@@ -133,7 +133,7 @@ def learn_to_rank(run: StageRun) -> dict[str, Any]:
             return Ranking(
                 model,
                 dev_groups=dev.groups,
-                lr=learning_rate(config, base.imported),
+                lr=learning_rate(config, base),
                 weight_decay=config.weight_decay,
                 warmup=config.warmup,
                 steps=steps,

@@ -105,7 +105,7 @@ def finetune_classification(run: StageRun) -> dict[str, Any]:
             multi_label=config.multi_label,
             weights=torch.from_numpy(weights) if config.class_weights == "balanced" else None,
             consistency=config.consistency,
-            lr=learning_rate(config, base.imported),
+            lr=learning_rate(config, base),
             weight_decay=config.weight_decay,
             warmup=config.warmup,
             steps=steps,

@@ -131,7 +131,7 @@ def learn_to_read(run: StageRun) -> dict[str, Any]:
             longest=config.answer_tokens,
             dev=dev,
             measure=worth.figures,
-            lr=learning_rate(config, base.imported),
+            lr=learning_rate(config, base),
             weight_decay=config.weight_decay,
             warmup=config.warmup,
             steps=steps,

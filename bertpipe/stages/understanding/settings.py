@@ -15,12 +15,15 @@ from bertpipe.pipeline.stage import StageRun, resolve_path
 from bertpipe.stages.training import TrainingConfig, train
 
 if TYPE_CHECKING:
+    from bertpipe.stages.understanding.base_model import BaseModel
     from bertpipe.text.readers.report import ReadReport
     from bertpipe.training.batches import EpochBatches
     from bertpipe.training.dev_scored import DevScored
     from bertpipe.training.labelled_batches import LabelledBatches
 
 LR, IMPORTED_LR = 3e-4, 5e-5
+# The width that IMPORTED_LR is for: BERT-base's.
+_USUAL_WIDTH = 768
 # Texts cut by more than this share are worth a word.
 MANY_CUT = 0.01
 
@@ -38,7 +41,9 @@ class HeadConfig(TrainingConfig):
     budget: str = Field("", description='Time to train, instead of epochs: "90s", "4m", "1h30m".')
     accumulate: int = Field(1, ge=1, description="Batches whose gradients make one step.")
     lr: float | None = Field(
-        None, gt=0, description="Highest learning rate; by default 0.0003, for an imported model 0.00005."
+        None,
+        gt=0,
+        description="Highest learning rate; by default 0.0003, for an imported model 0.00005 times (768 / its width)².",
     )
     head_lr_scale: float = Field(10.0, gt=0, description="Factor on lr for the head, where it is new.")
     layer_decay: float = Field(
@@ -100,9 +105,21 @@ def _digest(path: Path) -> str:
     return whole.hexdigest()
 
 
-def learning_rate(config: HeadConfig, imported: bool) -> float:
-    """The highest learning rate."""
-    return config.lr or (IMPORTED_LR if imported else LR)
+def learning_rate(config: HeadConfig, base: BaseModel) -> float:
+    """The highest learning rate.
+
+    An imported model of BERT-base's width takes the published 5e-5 (Devlin et al. 2019, appendix A.3). The narrower it
+    is, the larger the steps that suit it: at half the width, four times as large ones were as good or better on every
+    collection that was measured (``benchmarks/RESULTS.md``). A model that has learned its task already is changed
+    little, whatever its width.
+    """
+    if config.lr:
+        return config.lr
+    if not base.imported:
+        return LR
+    if base.task:
+        return IMPORTED_LR
+    return min(LR, IMPORTED_LR * (_USUAL_WIDTH / base.bert.config.width) ** 2)
 
 
 def check_length(config: UnderstandingConfig, longest: int, *, imported: bool) -> None:

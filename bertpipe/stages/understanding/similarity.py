@@ -85,7 +85,7 @@ def finetune_similarity(run: StageRun) -> dict[str, Any]:
             truth=truth,
             loss=config.loss,
             pad_id=pad_id,
-            lr=learning_rate(config, base.imported),
+            lr=learning_rate(config, base),
             weight_decay=config.weight_decay,
             warmup=config.warmup,
             steps=steps,

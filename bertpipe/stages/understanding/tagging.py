@@ -100,7 +100,7 @@ def finetune_tagging(run: StageRun) -> dict[str, Any]:
         return Tagging(
             model,
             dev=dev_units,
-            lr=learning_rate(config, base.imported),
+            lr=learning_rate(config, base),
             weight_decay=config.weight_decay,
             warmup=config.warmup,
             steps=steps,
