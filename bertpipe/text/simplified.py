@@ -12,7 +12,7 @@ from bertpipe.errors import ConfigError
 from bertpipe.text.charsmap import read_charsmap
 
 # Unified ideographs, with their extensions to date.
-_IDEOGRAPHS = (range(0x3400, 0x4DC0), range(0x4E00, 0xA000), range(0x20000, 0x323B0))
+_IDEOGRAPHS = (range(0x3400, 0x4DC0), range(0x4E00, 0xA000), range(0x20000, 0x33480))
 
 
 def simplified_characters() -> dict[str, str]:

@@ -110,8 +110,8 @@ def learning_rate(config: HeadConfig, base: BaseModel) -> float:
 
     An imported model of BERT-base's width takes the published 5e-5 (Devlin et al. 2019, appendix A.3). The narrower it
     is, the larger the steps that suit it: at half the width, four times as large ones were as good or better on every
-    collection that was measured (``benchmarks/RESULTS.md``). A model that has learned its task already is changed
-    little, whatever its width.
+    collection that was measured (``benchmarks/RESULTS.md``). A model that has learned a task already is changed little,
+    whatever its width.
     """
     if config.lr:
         return config.lr
