@@ -20,11 +20,13 @@ def read_charsmap(blob: bytes) -> dict[str, str]:
     """Reads the rules.
 
     Args:
-        blob: ``normalizer_spec.precompiled_charsmap`` of a model.
+        blob: ``normalizer_spec.precompiled_charsmap`` of a model; empty where it leaves text as it is.
 
     Returns:
         What becomes of each run of characters; of all others nothing does.
     """
+    if not blob:
+        return {}
     (size,) = struct.unpack_from("<I", blob)
     units = np.frombuffer(blob, "<u4", size // 4, 4)
     texts = blob[4 + size :]
