@@ -91,19 +91,18 @@ def inspect_source(path: Path) -> Inspection:
     problems = list(found.problems)
     # Spread over the folder, since neighbours are alike.
     step = -(-len(found.files) // _MOST_FILES) or 1
-    letters = cjk = 0
-    ideographs: Counter[str] = Counter()
+    letters = 0
+    cjk: Counter[str] = Counter()
     records: list[Record] = []
     for file in found.files[::step]:
         head = _head(file, problems)
         chinese = _CJK.findall(head)
-        cjk += len(chinese)
-        ideographs.update(chinese)
+        cjk.update(chinese)
         letters += sum(map(str.isalpha, head)) if chinese else len(head)
         if file.ending in RECORDS and head:
             records.extend(_records(file, problems))
-    seen.cjk_share = cjk / letters if letters else 0.0
-    seen.both_scripts = _both_scripts(ideographs)
+    seen.cjk_share = cjk.total() / letters if letters else 0.0
+    seen.both_scripts = _both_scripts(cjk)
     seen.problems = [str(problem) for problem in problems[:5]]
     if records:
         _guess(seen, records)
