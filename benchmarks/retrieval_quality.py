@@ -80,6 +80,8 @@ lr = 1e-4
 dropout = 0.0
 budget = "40m"
 """
+SQUAD_BATCHES = ("finetune.parts=8", "finetune.pairs_together=192")
+"""Two hundred questions are an article: what words confuse most."""
 CHINESE = "[tokenize]\nvocab_size = 16000\n"
 
 
@@ -105,12 +107,11 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "squad": Recipe("squad", FROM_MODEL + RERANKER.replace("budget", f'model = "{MODEL}"\nbudget')),
-    # Two hundred questions are an article: what words confuse most.
-    "squad-nothing": Recipe("squad", FROM_NOTHING, ("finetune.parts=8", "finetune.pairs_together=192")),
+    "squad-nothing": Recipe("squad", FROM_NOTHING, SQUAD_BATCHES),
     "squad-hard": Recipe("squad", FROM_MODEL, ("finetune.hard_negatives=1",)),
-    "squad-cold": Recipe("squad", FROM_NOTHING, ("pretrain.warm_start=off",)),
-    "squad-unpretrained": Recipe("squad", FROM_NOTHING, ("pretrain.steps=0",)),
-    "squad-nothing-hard": Recipe("squad", FROM_NOTHING, ("finetune.hard_negatives=1",)),
+    "squad-cold": Recipe("squad", FROM_NOTHING, (*SQUAD_BATCHES, "pretrain.warm_start=off")),
+    "squad-unpretrained": Recipe("squad", FROM_NOTHING, (*SQUAD_BATCHES, "pretrain.steps=0")),
+    "squad-nothing-hard": Recipe("squad", FROM_NOTHING, (*SQUAD_BATCHES, "finetune.hard_negatives=1")),
     "drcd": Recipe("drcd", FROM_NOTHING + CHINESE),
     "lctt": Recipe("lctt", FROM_NOTHING + CHINESE),
     "medquad": Recipe("medquad", FROM_NOTHING),

@@ -41,7 +41,7 @@ _SEARCHING = ("queries", "qrels", "save_runs", "rerank", "rerank_depth")
 Examples:
   bertpipe evaluate runs/reviews/finetune test.tsv --errors 10
   bertpipe evaluate runs/names/finetune dev.conll --html names.html
-  bertpipe evaluate runs/qa/finetune dev-v2.0.json --json
+  bertpipe evaluate runs/qa/reader dev-v2.0.json --json
   bertpipe evaluate val.en --targets val.de
   bertpipe evaluate runs/talk/finetune dialogues.txt --save replies.txt
   bertpipe evaluate runs/notes/index --queries queries.tsv --qrels qrels.txt

@@ -134,7 +134,7 @@ steps = 0
 # budget = {budget}
 
 # Queries of yours with the passage that answers each (.tsv .csv .jsonl with the
-# fields query and passage): learned from as well.
+# fields query and passage): learned from as well, without the line steps = 0.
 # pairs = "pairs.tsv"
 
 # Longest query, in tokens.

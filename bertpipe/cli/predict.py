@@ -31,7 +31,7 @@ Examples:
   bertpipe predict runs/reviews/finetune "The soup was cold."
   bertpipe predict runs/names/finetune "Ann lives in Oslo." --json
   bertpipe predict runs/alike/finetune "A dog runs." --pair "A dog is running."
-  bertpipe predict runs/qa/finetune "Who left?" --pair "Ann left at noon."
+  bertpipe predict runs/qa/reader "Who left?" --pair "Ann left at noon."
   bertpipe predict runs/reviews/finetune --file reviews.txt --json > answers.jsonl
 """
 )

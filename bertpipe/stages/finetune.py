@@ -137,6 +137,8 @@ def finetune(run: StageRun) -> dict[str, Any]:
         )
     if config.pairs:
         given = read_pairs(run)
+        if config.steps == 0:
+            run.progress.note("nothing learns from finetune.pairs: finetune.steps is 0")
         user_pairs = with_hard_negatives(
             run,
             given,

@@ -186,6 +186,8 @@ def test_pairs_of_the_users_own(project, built):
     assert project.ran(*more) == ["finetune", "embed", "index"]
     wide = project("run", *learn, "--set", "finetune.matryoshka=[4096]")
     assert "is not within the vectors" in wide.error
+    idle = project("finetune", *learn, "--set", "finetune.steps=0")
+    assert "nothing learns from finetune.pairs: finetune.steps is 0" in idle.err
 
 
 def test_pairs_that_cannot_be_used(project):
