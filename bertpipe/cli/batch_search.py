@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bertpipe.cli.output import json_text
+from bertpipe.cli.output import json_text, tell
 from bertpipe.cli.progress_view import progress_view
 from bertpipe.progress import Progress, Silent
 from bertpipe.text.readers.queries import Query, read_queries
@@ -45,6 +45,8 @@ def search_file(
         InputError: The file cannot be used.
     """
     queries = read_queries(path).queries
+    if how.get("where") is not None:  # what there is to say about a condition, before any result
+        tell(index.search("", where=how["where"], rerank=False).notes)
     results = sys.stdout  # the bar keeps other people's prints out of it
     with _bar_beside(results) as progress:
         progress.start("searching", total=len(queries), unit="queries")
@@ -60,7 +62,8 @@ def search_file(
                 if as_json is not None:
                     results.write(f"{json_text({'id': query.id, **as_json(result)}, one_line=True)}\n")
                 else:
-                    show(result)
+                    with redirect_stdout(results):
+                        show(result)
                 progress.advance(1)
         results.flush()
         progress.finish()

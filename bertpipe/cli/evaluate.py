@@ -17,6 +17,7 @@ from bertpipe.models.decoding import USUAL
 from bertpipe.models.task_settings import SETTINGS, UNDERSTANDING
 from bertpipe.pipeline.artefact import MANIFEST, Artefact
 from bertpipe.pipeline.pipeline_file import find_pipeline, read_pipeline
+from bertpipe.user_path import user_path
 
 # What is said of the data or the way it is measured, for models that write and for those that understand.
 _WRITING = (
@@ -152,7 +153,7 @@ def _understanding_model(model: str | None, pipeline: str | None) -> Path | None
     if model and pipeline:
         raise ConfigError("a model and -p are both given", hint="Give one of them.")
     if model:
-        folder = Path(model).expanduser()
+        folder = user_path(model)
         if not folder.is_dir():
             raise ArtefactError(f"there is no model at {folder}")
     else:

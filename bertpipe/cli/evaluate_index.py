@@ -14,6 +14,7 @@ from bertpipe.cli.progress_view import progress_view
 from bertpipe.cli.score_names import score_name
 from bertpipe.cli.search import open_index
 from bertpipe.errors import ConfigError
+from bertpipe.user_path import user_path
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,9 +60,9 @@ def evaluate_index_command(
 
     require_ir_measures()  # not after minutes of searching
     index = open_index(folder, pipeline)
-    judged = _judged(index, Path(queries).expanduser(), Path(qrels).expanduser() if qrels else None)
+    judged = _judged(index, user_path(queries), user_path(qrels) if qrels else None)
     with progress_view() as progress:
-        runs = Path(save_runs).expanduser() if save_runs else None
+        runs = user_path(save_runs) if save_runs else None
         report = {
             "index": str(index.folder),
             "data": queries,

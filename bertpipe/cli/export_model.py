@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +9,7 @@ import click
 from bertpipe.cli.options import json_option, pipeline_option, with_options
 from bertpipe.cli.output import number, print_json
 from bertpipe.pipeline.pipeline_file import find_pipeline, read_pipeline
+from bertpipe.user_path import user_path
 
 STEP = "finetune"
 
@@ -47,9 +47,9 @@ def export(model: str | None, target: tuple[str, str], force: bool, pipeline: st
     from bertpipe.retrieval.encoder import GRAPH
     from bertpipe.stages.saved_model import SavedModel
 
-    source = Path(model).expanduser() if model else read_pipeline(find_pipeline(pipeline)).artefact(STEP)
+    source = user_path(model) if model else read_pipeline(find_pipeline(pipeline)).artefact(STEP)
     saved = SavedModel.open(source)
-    layout, place = target[0], Path(target[1]).expanduser()
+    layout, place = target[0], user_path(target[1])
     facts: dict[str, Any] = {"folder": str(place), "model": str(source), "kind": saved.kind, "layout": layout}
     with new_folder(place, marks=(CONFIG, GRAPH), force=force) as folder:
         if layout == "onnx":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +14,7 @@ from bertpipe.errors import ArtefactError, ConfigError, InputError
 from bertpipe.models.decoding import USUAL
 from bertpipe.pipeline.artefact import Artefact
 from bertpipe.pipeline.pipeline_file import find_pipeline, read_pipeline
+from bertpipe.user_path import user_path
 
 if TYPE_CHECKING:
     from bertpipe.models.generator import Generator
@@ -82,7 +82,7 @@ def open_generator(model: str | None, pipeline: str | None, task: str | None) ->
     if model and pipeline:
         raise ConfigError("--model and -p are both given", hint="Give one of them.")
     if model:
-        folder = Path(model).expanduser()
+        folder = user_path(model)
         if not folder.is_dir():
             raise ArtefactError(f"there is no model at {folder}")
     else:

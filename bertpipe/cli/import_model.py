@@ -11,6 +11,7 @@ from bertpipe.cli.options import json_option, with_options
 from bertpipe.cli.output import number, plain, print_json
 from bertpipe.errors import ConfigError
 from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, TRANSLATION, USUAL
+from bertpipe.user_path import user_path
 
 if TYPE_CHECKING:
     from bertpipe.models.huggingface.importing import ImportedModel
@@ -52,8 +53,8 @@ def import_(source: str, out: str | None, task: str | None, force: bool, as_json
     from bertpipe.models.huggingface.transformer_importing import import_transformer, is_transformer
     from bertpipe.models.new_folder import new_folder
 
-    given = Path(source).expanduser()
-    place = Path(out).expanduser() if out else MODELS / given.resolve().name
+    given = user_path(source)
+    place = user_path(out) if out else MODELS / given.resolve().name
     # The place first: a name may stand for gigabytes.
     with new_folder(place, marks=(CONFIG,), force=force) as folder:
         read = given if given.exists() else fetch(source)

@@ -16,6 +16,7 @@ from bertpipe.errors import ConfigError, InputError
 from bertpipe.models.decoding import DIALOGUE, USUAL
 from bertpipe.models.task_settings import SIMILARITY
 from bertpipe.pipeline.pipeline_file import FILE_NAME, RETRIEVAL
+from bertpipe.user_path import user_path
 
 if TYPE_CHECKING:
     from bertpipe.text.readers.inspection import Inspection
@@ -85,7 +86,7 @@ def init(
 
     Looks at the first lines of the files to guess the fields of records and the language.
     """
-    source, target = Path(folder).expanduser(), Path(out).expanduser()
+    source, target = user_path(folder), user_path(out)
     if target.exists() and not force:
         raise ConfigError(f"{target} is there already", hint="--force overwrites it, --out FILE writes another")
     if task in UNDERSTANDING:
@@ -105,7 +106,7 @@ def init(
         return
     if targets or text_field or title_field:
         raise ConfigError("--targets, --text-field and --title-field are for --task translation and summarization")
-    start = ImportedModel.look_at(Path(model).expanduser()) if model else None
+    start = ImportedModel.look_at(user_path(model)) if model else None
     seen = inspect(source)
     if not seen.endings:
         others = ", ".join(f"{count} {ending}" for ending, count in seen.ignored.items())
@@ -134,7 +135,7 @@ def _write_generation(
     """The pipeline file of a task that writes."""
     from bertpipe.cli.generation_text import Pairs, generation_text
 
-    for path in (source, *([Path(targets).expanduser()] if targets else [])):
+    for path in (source, *([user_path(targets)] if targets else [])):
         if not path.exists():
             raise InputError("there is no such file", path=path)
     if targets and task == DIALOGUE:
@@ -150,7 +151,7 @@ def _write_generation(
                 why=f"the fields are {', '.join(seen.fields)}" if seen.fields else "there are no records",
                 hint="Name them with --text-field and --title-field, or give two files with --targets.",
             )
-    pairs = Pairs(source, Path(targets).expanduser() if targets else None, text, title)
+    pairs = Pairs(source, user_path(targets) if targets else None, text, title)
     _write(generation_text(task, pairs, target, budget), target)
     click.echo(f"wrote {target} for {source}: {task}")
     click.echo(f"next: {run_command(target)}", err=True)
@@ -163,7 +164,7 @@ def _write_understanding(
     source = given.source
     if model and corpus:
         raise ConfigError("--model and --corpus are both given", hint="A model has learned its language already")
-    start, text = (Path(path).expanduser() if path else None for path in (model, corpus))
+    start, text = (user_path(path) if path else None for path in (model, corpus))
     for path in (source, *([text] if text else [])):
         if not path.exists():
             raise InputError("there is no such file", path=path)

@@ -63,6 +63,7 @@ class InteractiveSearch:
         if line.startswith(":"):
             return self._obey(line[1:].split())
         if line.strip():
+            self.index.refresh()  # whoever leaves it open for a day wants to find what came since
             result = self.index.search(line.strip(), self.k, self.mode, **self.how)
             tell(result.notes)
             self.view.show(result)

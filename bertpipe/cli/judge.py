@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +13,7 @@ from bertpipe.cli.output import counted, plain, tail_of
 from bertpipe.cli.search import open_index
 from bertpipe.cli.wrapping import line_ends
 from bertpipe.errors import InputError
+from bertpipe.user_path import user_path
 
 if TYPE_CHECKING:
     from bertpipe.retrieval.document_ranking import RankedDocument
@@ -66,12 +66,12 @@ def judge(folder: str | None, queries: str | None, sample: int, k: int, out: str
     from bertpipe.text.readers.queries import read_queries
 
     if queries is not None:
-        drawn = sampled_queries(read_queries(Path(queries).expanduser()).queries, sample)
+        drawn = sampled_queries(read_queries(user_path(queries)).queries, sample)
     else:
         drawn = sampled_queries(queries_of_corpus(index.passages.iterate()), sample)
         if not drawn:
             raise InputError("the corpus has no held-out documents to ask about", hint="Give queries with --queries.")
-    place = Path(out).expanduser()
+    place = user_path(out)
     with JudgementFiles(place) as files:
         before = len(files)
         done = JudgingSession(index, files, drawn, k).run()

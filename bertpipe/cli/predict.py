@@ -18,6 +18,7 @@ from bertpipe.errors import ArtefactError, ConfigError, InputError
 from bertpipe.models.task_settings import QUESTION_ANSWERING, SETTINGS, UNDERSTANDING
 from bertpipe.pipeline.artefact import MANIFEST, Artefact
 from bertpipe.text.surrogates import encodable
+from bertpipe.user_path import user_path
 
 if TYPE_CHECKING:
     from bertpipe.models.predictions import Prediction
@@ -58,7 +59,7 @@ def predict(
     several = text is None or text == "-"
     if several and pair is not None:
         raise click.UsageError("--pair is for a single text; a line holds both texts with a tab between them.")
-    lines = _file_lines(Path(file_name).expanduser()) if file_name else input_lines()
+    lines = _file_lines(user_path(file_name)) if file_name else input_lines()
     origin = file_name or "standard input"
     predictor = open_predictor(model)
     cut = 0
@@ -88,7 +89,7 @@ def open_predictor(model: str) -> Predictor:
         ArtefactError: There is none, or it is damaged.
         ConfigError: It is for something else.
     """
-    folder = Path(model).expanduser()
+    folder = user_path(model)
     if not folder.is_dir():
         raise ArtefactError(f"there is no model at {folder}", hint="Name the folder of a finetune step.")
     if (folder / MANIFEST).is_file():

@@ -16,6 +16,7 @@ from bertpipe.cli.output import print_json, tell
 from bertpipe.cli.reranking import given, rerank_options
 from bertpipe.errors import ConfigError, InputError
 from bertpipe.pipeline.pipeline_file import RETRIEVAL, find_pipeline, read_pipeline
+from bertpipe.user_path import user_path
 
 if TYPE_CHECKING:
     from bertpipe.retrieval.index import Index
@@ -98,7 +99,7 @@ def search(
         from bertpipe.cli.batch_search import search_file
 
         as_line = view.as_json if as_json else None
-        search_file(index, Path(queries).expanduser(), k, mode, how, trec=trec, as_json=as_line, show=view.show)
+        search_file(index, user_path(queries), k, mode, how, trec=trec, as_json=as_line, show=view.show)
         return
     several = query == "-"
     searched = False

@@ -21,6 +21,7 @@ from bertpipe.cli.options import json_option, pipeline_option, with_options
 from bertpipe.cli.output import print_json
 from bertpipe.errors import InputError
 from bertpipe.models.decoding import SUMMARIZATION, USUAL, Decoding
+from bertpipe.user_path import user_path
 
 if TYPE_CHECKING:
     from bertpipe.models.generator import Generator
@@ -71,7 +72,7 @@ def summarize(
             _show(generator, texts, decoding, whole=whole, as_json=as_json, named=False)
         return
     for name in files:
-        text = _read(Path(name).expanduser())
+        text = _read(user_path(name))
         _show(generator, [(name, text)], decoding, whole=whole, as_json=as_json, named=len(files) > 1)
 
 

@@ -12,7 +12,6 @@ from bertpipe.pipeline.artefact import Manifest
 from bertpipe.pipeline.failure import explain_failure
 from bertpipe.pipeline.lock import run_lock
 from bertpipe.pipeline.publish import (
-    empty_trash,
     hash_outputs,
     partial_folder,
     publish,
@@ -46,7 +45,6 @@ def edit_artefact(folder: Path, write: Callable[[Path], dict[str, Any] | None], 
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with run_lock(parent):
-            empty_trash(parent)
             repair(parent, name)
             old = Manifest.read(folder) if folder.exists() else Manifest(stage, 0, {}, {}, {}, "", "", {})
             partial = partial_folder(parent, name, _KEY)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from bertpipe.errors import ConfigError
 from bertpipe.pipeline.artefact import published_folder
+from bertpipe.user_path import user_path
 
 FILE_NAME: Final = "bertpipe.toml"
 FALLBACK: Final = Path("pipelines") / "quickstart.toml"
@@ -89,7 +90,7 @@ def find_pipeline(given: str | Path | None = None, start: Path | None = None) ->
     start = start or Path.cwd()
     for named, origin in ((given, ""), (os.environ.get(VARIABLE), f"${VARIABLE}")):
         if named:
-            path = start / Path(named).expanduser()
+            path = start / user_path(named)
             path = path / FILE_NAME if path.is_dir() else path
             if not path.is_file():
                 why = f"named by {origin}" if origin else ""
@@ -132,7 +133,7 @@ def read_pipeline(path: Path) -> PipelineFile:
             raise ConfigError(f"{path}: {key} = {value!r} is not usable", why="a text in quotes is expected")
     if name.startswith(".") or any(mark in name for mark in '/\\:*?"<>|\n'):
         raise ConfigError(f"{path}: name = {name!r} is not usable", why="it becomes the name of a folder")
-    run_folder = Path(os.path.normpath(path.parent / Path(runs).expanduser() / name))
+    run_folder = Path(os.path.normpath(path.parent / user_path(runs) / name))
     return PipelineFile(path, name, run_folder, task, tables, text)
 
 

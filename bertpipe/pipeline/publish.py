@@ -15,6 +15,7 @@ Folders are renamed before they are removed, so that no half of one is ever take
 from __future__ import annotations
 
 import ctypes
+import glob
 import os
 import shutil
 import sys
@@ -41,7 +42,7 @@ def partial_folder(run_folder: Path, step: str, key: str) -> Path:
 
 def partial_folders(run_folder: Path, step: str) -> list[Path]:
     """All folders in which work of a step was begun and not published."""
-    return sorted(run_folder.glob(f"{PARTIAL_PREFIX}{step}-{'?' * _KEY_LENGTH}"))
+    return sorted(run_folder.glob(f"{PARTIAL_PREFIX}{glob.escape(step)}-{'?' * _KEY_LENGTH}"))
 
 
 def hash_outputs(folder: Path) -> dict[str, dict[str, Any]]:
@@ -118,13 +119,16 @@ def exchange(first: Path, second: Path) -> bool:
 
 def needs_repair(run_folder: Path, steps: Collection[str]) -> bool:
     """Whether a kill left an old artefact beside its place, or half of a removal."""
-    left = any((run_folder / f"{OLD_PREFIX}{step}").exists() for step in steps)
-    replaced = any(_replaced(run_folder, step) for step in steps)
-    return left or replaced or any(run_folder.glob(f"{TRASH_PREFIX}*"))
+    return any(
+        (run_folder / f"{OLD_PREFIX}{step}").exists() or _replaced(run_folder, step) or _trash(run_folder, step)
+        for step in steps
+    )
 
 
 def repair(run_folder: Path, step: str) -> None:
     """Undoes a kill during `publish`. What was complete still is, and is published by the next run."""
+    for trash in _trash(run_folder, step):
+        _remove(trash)
     place = run_folder / step
     for leftover in _replaced(run_folder, step):
         remove_folder(leftover)
@@ -165,17 +169,25 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def remove_folder(folder: Path) -> None:
     """Removes a folder of a run, if it is there: out of sight first, in one step."""
-    if folder.exists():
+    if folder.exists() or folder.is_symlink():
         trash = folder.with_name(f"{TRASH_PREFIX}{folder.name}")
-        if trash.exists():
-            shutil.rmtree(trash)
+        _remove(trash)
         folder.rename(trash)
-        shutil.rmtree(trash)
+        _remove(trash)
 
 
-def empty_trash(run_folder: Path) -> None:
-    """Finishes the removals that a kill interrupted."""
-    for folder in run_folder.glob(f"{TRASH_PREFIX}*"):
+def _trash(run_folder: Path, step: str) -> list[Path]:
+    """What `remove_folder` put out of sight for a step; a folder may hold other people's hidden folders as well."""
+    step = glob.escape(step)
+    names = f"{PARTIAL_PREFIX}{step}-{'?' * _KEY_LENGTH}", f"{OLD_PREFIX}{step}"
+    return [path for name in names for path in run_folder.glob(f"{TRASH_PREFIX}{name}")]
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder for good; of a link to one, the link alone: what it points to may be anywhere."""
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
         shutil.rmtree(folder)
 
 

@@ -17,7 +17,6 @@ from bertpipe.pipeline.lock import run_lock, writer
 from bertpipe.pipeline.pipeline import Pipeline
 from bertpipe.pipeline.plan import PlannedStep, Planner, State, unknown_step
 from bertpipe.pipeline.publish import (
-    empty_trash,
     hash_outputs,
     needs_repair,
     open_complete,
@@ -167,7 +166,6 @@ class Runner:
         try:
             self.run_folder.mkdir(parents=True, exist_ok=True)
             with run_lock(self.run_folder):
-                empty_trash(self.run_folder)
                 done: dict[str, PlannedStep] = {}
                 ran: dict[str, list[str]] = {}
                 for stage in stages:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bertpipe.progress import Progress, Silent
+from bertpipe.user_path import user_path
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -102,7 +103,7 @@ class StageRun:
 
 def resolve_path(written: str | Path, base: Path) -> Path:
     """Resolves a path of a config: ``~`` is expanded, a relative path starts at ``base``."""
-    return base / Path(written).expanduser()
+    return base / user_path(written)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bertpipe.errors import ArtefactError
+from bertpipe.pipeline.reading import read_whole
 from bertpipe.retrieval.analysis import analyse
-from bertpipe.retrieval.encoder import Encoder
+from bertpipe.retrieval.encoder import Encoder, encoder_digest
 from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.index_folder import ENCODER
 from bertpipe.retrieval.search_result import Hit
@@ -88,19 +91,34 @@ class Explainer:
             hit: One of the hits; its scores say which sides to explain.
 
         Raises:
-            ArtefactError: The index is damaged.
+            ArtefactError: The index is damaged, or another encoder lies in it since it was opened.
         """
         terms = self._terms(query, hit) if "bm25" in hit.scores else []
         if "dense" not in hit.scores:
             return Explanation(hit.parts, terms)
-        encoder = self._index.encoder
-        if self._shares is None:
-            self._shares = TokenShares(self._index.folder / ENCODER, encoder, self._index.threads)
-        if not self._shares.additive:
+        shares = self._token_shares()
+        if not shares.additive:
             return Explanation(hit.parts, terms, note=NOT_ADDITIVE)
-        vector = self._vector(encoder, query)
-        tokens, words = self._shares.shares(vector, hit.passage.title, hit.passage.text, self._index.parts)
+        vector = self._vector(shares.encoder, query)
+        tokens, words = shares.shares(vector, hit.passage.title, hit.passage.text, self._index.parts)
         return Explanation(hit.parts, terms, tokens, words)
+
+    def _token_shares(self) -> TokenShares:
+        """Of the encoder that the index has now: `Index.refresh` may have brought another."""
+        known = self._shares
+        if known is not None and known.encoder is self._index.encoder:
+            return known
+        opened, _ = read_whole(self._index.folder, self._open)
+        self._shares, self._last = opened, None
+        return opened
+
+    def _open(self, place: Path) -> TokenShares:
+        if encoder_digest(place / ENCODER) != self._index.settings.encoder:
+            raise ArtefactError(
+                f"{self._index.folder} has another encoder than when it was opened",
+                hint="Open it again to have hits explained.",
+            )
+        return TokenShares(place / ENCODER, self._index.encoder, self._index.threads)
 
     def _terms(self, query: str, hit: Hit) -> list[TermShare]:
         passage = hit.passage

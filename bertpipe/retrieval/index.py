@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 class Index:
     """Searches an index folder. Neither torch nor Lightning is needed.
 
+    Several threads may search in one at the same time, but not while another calls `refresh`, `add` or `delete`.
+
     Args:
         folder: The folder; see `bertpipe.retrieval.index_folder`.
         threads: Threads to encode queries with; 0 is all cores.

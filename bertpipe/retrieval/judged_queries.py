@@ -185,7 +185,9 @@ def _names(judged: Collection[str], documents: Collection[str]) -> tuple[dict[st
                 break
     if not by_tail:
         return {}, known
-    return {owners[0]: tail for tail, owners in tails.items() if len(owners) == 1 and tail not in whole}, known
+    names = {owners[0]: tail for tail, owners in tails.items() if len(owners) == 1 and tail not in whole}
+    # Judgements may name some documents by their whole ids and others not.
+    return names, {written: names.get(name, name) for written, name in known.items()}
 
 
 def _document_texts(passages: Iterable[Passage]) -> dict[str, tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote, unquote
@@ -23,7 +24,8 @@ class JudgementFiles:
     """A folder of judgements that grows line by line. A context manager: one process at a time.
 
     Each judgement is on the disk before `add` returns. A line that was cut off by a crash is removed when the folder is
-    opened again; all others are as they were.
+    opened again; all others are as they were. What a line of columns has no place for, such as a tab in an id, is
+    written with percent signs as in a URL, in both files.
 
     Args:
         folder: Made if it is not there.
@@ -46,8 +48,8 @@ class JudgementFiles:
         except OSError as error:
             raise _unwritable(folder, error) from error
         try:
-            for name in (QUERIES, QRELS):
-                _mend(folder / name)
+            _mend(folder / QUERIES, _is_query)
+            _mend(folder / QRELS, _is_judgement)
             self._grades = _read_grades(folder / QRELS)
             known = read_queries(folder / QUERIES).queries if _has_text(folder / QUERIES) else []
             self._queries = {query.id: query.text for query in known}
@@ -77,12 +79,13 @@ class JudgementFiles:
         Raises:
             ConfigError: The folder has another query under this id.
         """
-        known = self._queries.get(encodable(query.id))
+        own = _cell(encodable(query.id))
+        known = self._queries.get(own)
         if known is not None and known != encodable(query.text):
             raise ConfigError(
                 f"{self.folder} has another query under the id {query.id!r}", hint="Name another folder with --out."
             )
-        return self._grades.get((encodable(query.id), document))
+        return self._grades.get((own, unquote(document)))
 
     def add(self, query: Query, document: str, grade: int) -> None:
         """Keeps a judgement of a pair that has none.
@@ -90,7 +93,7 @@ class JudgementFiles:
         Raises:
             StorageError: The disk refused.
         """
-        own, text = encodable(query.id), encodable(query.text)
+        own, text = _cell(encodable(query.id)), encodable(query.text)
         if own not in self._queries:
             _append(self.folder / QUERIES, json.dumps({"_id": own, "text": text}, ensure_ascii=False))
             self._queries[own] = text
@@ -98,8 +101,8 @@ class JudgementFiles:
         if not _has_text(path):
             _append(path, "\t".join(HEADER))
         self._undo.append((own, document, path.stat().st_size))
-        _append(path, f"{_cell(own)}\t{_cell(document)}\t{grade}")
-        self._grades[own, document] = grade
+        _append(path, f"{own}\t{_cell(document)}\t{grade}")
+        self._grades[own, unquote(document)] = grade
 
     def undo(self) -> bool:
         """Takes the last judgement of this session back.
@@ -117,7 +120,7 @@ class JudgementFiles:
             os.truncate(self.folder / QRELS, length)
         except OSError as error:
             raise _unwritable(self.folder, error) from error
-        del self._grades[query, document]
+        del self._grades[query, unquote(document)]
         return True
 
 
@@ -129,27 +132,44 @@ def _cell(name: str) -> str:
 def _read_grades(path: Path) -> dict[tuple[str, str], int]:
     if not _has_text(path) or path.read_bytes().count(b"\n") < 2:  # the header alone
         return {}
-    grades: dict[tuple[str, str], int] = {}
-    for query, documents in read_qrels(path).items():
-        for document, grade in documents.items():
-            for name in {document, unquote(document)}:
-                grades[query, name] = grade
-    return grades
+    return {
+        (query, unquote(document)): grade
+        for query, documents in read_qrels(path).items()
+        for document, grade in documents.items()
+    }
 
 
 def _has_text(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
 
 
-def _mend(path: Path) -> None:
-    """Removes the last line if it has no end."""
+def _mend(path: Path, is_whole: Callable[[bytes], bool]) -> None:
+    """Removes the last line if it was cut off; one that only lacks its end, as some editors leave it, gets that."""
     try:
         if _has_text(path):
             data = path.read_bytes()
-            if not data.endswith(b"\n"):
-                os.truncate(path, data.rfind(b"\n") + 1)
+            begin = data.rfind(b"\n") + 1
+            if begin == len(data):
+                return
+            if is_whole(data[begin:]):
+                with path.open("ab") as file:
+                    file.write(b"\n")
+            else:
+                os.truncate(path, begin)
     except OSError as error:
         raise InputError("cannot be read", path=path, why=error.strerror or str(error)) from error
+
+
+def _is_query(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _is_judgement(line: bytes) -> bool:
+    cells = line.split(b"\t")
+    return len(cells) == len(HEADER) and all(cells) and (cells[-1].isdigit() or line == "\t".join(HEADER).encode())
 
 
 def _append(path: Path, line: str) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from bertpipe.errors import ArtefactError, InputError, StorageError
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.terms import passage_terms
-from bertpipe.retrieval.where import DOCUMENT, TITLE, Condition, as_number, to_sql
+from bertpipe.retrieval.where import DOCUMENT, TITLE, Comparison, Condition, as_number, comparison_sql, documents_where
 
 FORMAT = 2
 # Says "a passage store of ours" to SQLite and file(1): "bprt" in ASCII.
@@ -111,7 +111,10 @@ class PassageStore:
             )
         with _reading(path):
             _check_header(path)
-            connection = sqlite3.connect(_address(path), uri=True, isolation_level=None)
+            # SQLite's own lock keeps threads apart, where it was built with one.
+            own_lock = sqlite3.threadsafety == 3
+            address = _address(path)
+            connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=not own_lock)
             try:
                 connection.execute(f"SELECT {_COLUMNS} FROM {_JOINED} LIMIT 1")
                 connection.execute("SELECT * FROM terms LIMIT 1")
@@ -318,15 +321,18 @@ class PassageStore:
         Returns:
             bool (N,).
         """
-        sql, values = to_sql(condition)
+
+        def compared(comparison: Comparison) -> np.ndarray:
+            sql, values = comparison_sql(comparison)
+            rows = self._connection.execute(f"SELECT number FROM documents WHERE {sql}", values)
+            found = np.zeros(self.document_count, dtype=bool)
+            found[np.fromiter((number for (number,) in rows), dtype=np.int64)] = True
+            return found
+
         with _reading(self.path):
             self._connection.create_function("as_number", 1, as_number, deterministic=True)
-            query = f"SELECT first, first + count FROM documents WHERE {sql}"
-            bounds = np.array(self._connection.execute(query, values).fetchall(), dtype=np.int64).reshape(-1, 2)
-        steps = np.zeros(len(self) + 1, dtype=np.int64)
-        np.add.at(steps, bounds[:, 0], 1)
-        np.add.at(steps, bounds[:, 1], -1)
-        return np.cumsum(steps[:-1]) > 0
+            counts = self._connection.execute("SELECT count FROM documents ORDER BY number").fetchall()
+            return np.repeat(documents_where(condition, compared), np.array(counts, dtype=np.int64).reshape(-1))
 
     def unknown_fields(self, names: Iterable[str]) -> dict[str, list[str]]:
         """Of some names, those that no document has as a field, each with all fields that there are."""
@@ -355,6 +361,8 @@ class PassageStore:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
+    except sqlite3.ProgrammingError:  # a mistake of ours or the caller's, such as a store that was closed
+        raise
     except (sqlite3.DatabaseError, ValueError, OSError) as error:
         raise ArtefactError(
             f"the passages at {path} cannot be read",

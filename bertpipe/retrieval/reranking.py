@@ -73,10 +73,10 @@ class Reranking:
         scores = ranker.scores(query, passages[:FEWEST])
         while len(scores) < len(passages):
             spent = (clock() - begin) * 1000
-            fit = int((self.ms - spent) * len(scores) / max(spent, 1e-6))
+            fit = int(min(_BLOCK, (self.ms - spent) * len(scores) / max(spent, 1e-6)))
             if fit < 1:
                 break
-            more = passages[len(scores) : len(scores) + min(fit, _BLOCK)]
+            more = passages[len(scores) : len(scores) + fit]
             scores = np.concatenate([scores, ranker.scores(query, more)])
         return scores
 

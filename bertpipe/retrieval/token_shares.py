@@ -62,6 +62,7 @@ class TokenShares:
         threads: Threads to compute with; 0 is all cores.
 
     Attributes:
+        encoder: As given.
         additive: Whether the encoder pools by a sum; only then is there anything to take apart.
 
     Raises:
@@ -69,7 +70,7 @@ class TokenShares:
     """
 
     def __init__(self, folder: Path, encoder: Encoder, threads: int = 0) -> None:
-        self._encoder = encoder
+        self.encoder = encoder
         self._session = _graph_with_summands(folder / GRAPH, threads)
         self.additive = self._session is not None
         self._bounds: WordBounds | None = None
@@ -102,8 +103,8 @@ class TokenShares:
         """Of a text that has one vector."""
         if self._session is None:
             raise ValueError("this encoder does not pool by a sum")
-        tokenizer = self._encoder.tokenizer
-        limit, special = self._encoder.settings.passage_tokens, tokenizer.special
+        tokenizer = self.encoder.tokenizer
+        limit, special = self.encoder.settings.passage_tokens, tokenizer.special
         title_ids, title_spans = tokenizer.encode_with_offsets(title)
         text_ids, text_spans = tokenizer.encode_with_offsets(text)
         sequence = passage_sequence(title_ids, text_ids, limit, special)
@@ -129,7 +130,7 @@ class TokenShares:
     def _words(self, tokens: list[TokenShare], input_ids: np.ndarray, title: str, text: str) -> list[TokenShare]:
         """Tokens of one word put together, as the vocabulary says where words begin."""
         if self._bounds is None:
-            tokenizer = self._encoder.tokenizer
+            tokenizer = self.encoder.tokenizer
             self._bounds = WordBounds.of([tokenizer.piece(index) for index in range(tokenizer.vocab_size)])
         starts = self._bounds.starts(input_ids)[0]
         words: list[TokenShare] = []

@@ -16,16 +16,20 @@ can be compared with; ``not`` is the plain opposite. So ``lang != "en"`` leaves 
 order of texts is that of their characters, which is the order in time of dates such as 2024-05-31. ``= null`` holds
 where the field is missing or null.
 
-What a user writes becomes SQL with question marks; nothing of it is ever part of the SQL's text.
+What a user compares becomes SQL with question marks; nothing of it is ever part of the SQL's text. Comparisons are put
+together here, because SQLite's parser bounds how deep an expression may be nested.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import NoReturn
+
+import numpy as np
 
 from bertpipe.errors import ConfigError
 from bertpipe.text.document import Scalar
@@ -119,19 +123,22 @@ def fields_of(condition: Condition) -> list[str]:
     return list(dict.fromkeys(name for part in parts for name in fields_of(part)))
 
 
-def to_sql(condition: Condition) -> tuple[str, list[Scalar]]:
-    """The condition in SQL, about a row of the table documents (`PassageStore`).
+def documents_where(condition: Condition, compared: Callable[[Comparison], np.ndarray]) -> np.ndarray:
+    """Which documents meet a condition.
+
+    Args:
+        condition: The condition.
+        compared: Says which documents a comparison holds for, bool (D,).
 
     Returns:
-        SQL without anything of a user's, and the values for its question marks.
+        bool (D,).
     """
     if isinstance(condition, Comparison):
-        return _comparison_sql(condition)
+        return compared(condition)
     if isinstance(condition, Not):
-        inside, values = to_sql(condition.part)
-        return f"NOT {inside}", values
-    word = "AND" if isinstance(condition, All) else "OR"
-    return _joined(word, [to_sql(part) for part in condition.parts])
+        return ~documents_where(condition.part, compared)
+    both = np.logical_and if isinstance(condition, All) else np.logical_or
+    return reduce(both, (documents_where(part, compared) for part in condition.parts))
 
 
 def nearest_fields(name: str, known: Sequence[str]) -> str:
@@ -301,16 +308,12 @@ def _no_name(token: _Token) -> str:
     return "A name that is a word of the language stands in `back quotes`." if token.kind == "keyword" else ""
 
 
-def _joined(word: str, parts: Sequence[tuple[str, list[Scalar]]]) -> tuple[str, list[Scalar]]:
-    """Joins conditions as a tree of little depth, because SQLite bounds the depth of an expression."""
-    if len(parts) == 1:
-        return parts[0]
-    middle = len(parts) // 2
-    (left, some), (right, others) = _joined(word, parts[:middle]), _joined(word, parts[middle:])
-    return f"({left} {word} {right})", some + others
+def comparison_sql(comparison: Comparison) -> tuple[str, list[Scalar]]:
+    """A comparison in SQL, about a row of the table documents (`PassageStore`).
 
-
-def _comparison_sql(comparison: Comparison) -> tuple[str, list[Scalar]]:
+    Returns:
+        SQL without anything of a user's, and the values for its question marks.
+    """
     operator, values = comparison.operator, comparison.values
     if comparison.field in (DOCUMENT, TITLE):
         kind, value = "'text'", {DOCUMENT: "documents.id", TITLE: "documents.title"}[comparison.field]
@@ -347,7 +350,7 @@ def _comparison_sql(comparison: Comparison) -> tuple[str, list[Scalar]]:
         else:
             test = _test(operator, compared, len(some))
             tests.append((f"({of_kind} AND coalesce({test}, 0))", named * 2 + some))
-    return _joined("OR", tests)
+    return " OR ".join(test for test, _ in tests), [value for _, some in tests for value in some]
 
 
 def _test(operator: str, value: str, count: int) -> str:
@@ -365,7 +368,7 @@ def _has_path(name: str) -> bool:
 
 
 def as_number(value: Scalar) -> int | float | None:
-    """A number, or the number that a text is; the SQL of `to_sql` calls it by this name."""
+    """A number, or the number that a text is; the SQL of `comparison_sql` calls it by this name."""
     if not isinstance(value, str):
         return value
     if len(value) > _LONGEST_NUMBER or not _NUMBER.fullmatch(value):

@@ -16,6 +16,10 @@ class FakeIndex:
 
     def __init__(self):
         self.asked = []
+        self.refreshed = 0
+
+    def refresh(self):
+        self.refreshed += 1
 
     def __len__(self):
         return 7
@@ -50,6 +54,7 @@ def test_queries_and_commands(asked, index, capsys):
     for line in ("  water ", ":k 5", ":mode dense", "tap", ":mode auto", ":explain on", " :k 3", ""):
         assert asked.answer(line)
     assert index.asked == [("water", 10, None), ("tap", 5, "dense"), (":k 3", 5, None)]
+    assert index.refreshed == 3, "what came since is found"
     assert asked.view.explain
     assert "searching by hybrid from now on" in capsys.readouterr().out
     assert not asked.answer(":quit")

@@ -58,6 +58,40 @@ def test_a_folder_of_its_own(tmp_path):
     assert hidden(tmp_path / "deep") == []
 
 
+def test_a_name_that_is_a_pattern(tmp_path):
+    edit(tmp_path / "notes [1]")
+    edit(tmp_path / "notes [1]", "again")
+    assert hidden(tmp_path) == []
+
+
+def test_only_trash_of_its_own_is_emptied(tmp_path):
+    edit(tmp_path / "one")
+    mine = tmp_path / ".trash-mine"
+    mine.mkdir()
+    (mine / "diary.txt").write_text("dear diary")
+    (tmp_path / ".trash-file").touch()
+    cut_off = tmp_path / f".trash-{publish.partial_folder(tmp_path, 'one', 'edit-by-hand').name}"
+    (cut_off / "half").mkdir(parents=True)
+    assert publish.needs_repair(tmp_path, ["one"])
+    edit(tmp_path / "one", "again")
+    assert (mine / "diary.txt").read_text() == "dear diary"
+    assert sorted(hidden(tmp_path)) == [".trash-file", ".trash-mine"]
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_a_link_is_replaced_and_what_it_points_to_stays(tmp_path, monkeypatch, exchange):
+    if not exchange:
+        monkeypatch.setattr(publish, "exchange", lambda first, second: False)
+    edit(tmp_path / "disk" / "one", "there")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "one").symlink_to(tmp_path / "disk" / "one", target_is_directory=True)
+    for text in ("first", "second"):
+        edit(tmp_path / "here" / "one", text)
+        assert (tmp_path / "here" / "one" / "index.txt").read_text() == text
+        assert hidden(tmp_path / "here") == []
+    assert (tmp_path / "disk" / "one" / "index.txt").read_text() == "there"
+
+
 def test_what_is_no_artefact_is_left_alone(tmp_path):
     (tmp_path / "one").mkdir()
     with pytest.raises(ArtefactError, match="has no manifest"):

@@ -48,6 +48,14 @@ def encoder_folder(torch_encoder_and_folder):
 
 
 @pytest.fixture(scope="session")
+def other_encoder_folder(tmp_path_factory):
+    """A folder with an encoder of other weights; read it only."""
+    folder = tmp_path_factory.mktemp("retrieval") / "other"
+    make_encoder(folder, 1)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def encoder(encoder_folder):
     from bertpipe.retrieval.encoder import Encoder
 

@@ -1,11 +1,14 @@
 import json
 import math
+import shutil
 from collections import Counter
 
 import numpy as np
 import pytest
 
+from bertpipe.errors import ArtefactError
 from bertpipe.retrieval.analysis import analyse
+from bertpipe.retrieval.encoder import encoder_digest
 from bertpipe.retrieval.explanation import NOT_ADDITIVE, Explainer
 from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.lexical import TITLE_WEIGHT
@@ -121,25 +124,46 @@ def test_a_tokens_share_is_what_the_cosine_loses_without_its_vector(torch_encode
     np.testing.assert_allclose([token.score for token in found.tokens], expected.numpy(), atol=1e-5)
 
 
-def test_a_pooling_that_is_no_sum_has_no_shares(index, tmp_path, encoder_folder):
+def test_a_pooling_that_is_no_sum_has_no_shares(tmp_path, built_index):
     """[CLS] pooling: the vectors are no quotient of a sum."""
     import onnx
 
-    model = onnx.load(encoder_folder / "encoder.onnx")
+    folder = shutil.copytree(built_index, tmp_path / "index")
+    graph = folder / "encoder" / "encoder.onnx"
+    model = onnx.load(graph)
     for node in model.graph.node:
         if node.op_type == "ReduceSum":
             node.op_type = "ReduceMax"
-    folder = tmp_path / "index"
-    (folder / "encoder").mkdir(parents=True)
-    onnx.save(model, folder / "encoder" / "encoder.onnx")
-    hit = index.search("water", 1, "hybrid").hits[0]
-    explainer = Explainer(index)
-    own, index.folder = index.folder, folder
-    try:
-        found = explainer.explain("water", hit)
-    finally:
-        index.folder = own
+    onnx.save(model, graph)
+    settings = json.loads((folder / "index.json").read_text())
+    (folder / "index.json").write_text(json.dumps(settings | {"encoder": encoder_digest(folder / "encoder")}))
+    index = Index(folder, threads=1)
+    found = Explainer(index).explain("water", index.search("water", 1, "hybrid").hits[0])
     assert found.note == NOT_ADDITIVE
     assert found.tokens == []
     assert found.terms
     assert found.as_json()["note"] == NOT_ADDITIVE
+
+
+def test_an_encoder_that_came_later_explains_nothing_of_before(tmp_path, encoder_folder, other_encoder_folder):
+    documents = [
+        Document(f"{number}.md", "", text) for number, text in enumerate(("Wash the burrs.", "A dripping tap."))
+    ]
+    folder = tmp_path / "index"
+    index = Index.create(folder, encoder_folder, documents)
+    hit = index.search("water", 1, "dense").hits[0]
+    shutil.rmtree(folder)
+    Index.create(folder, other_encoder_folder, documents)
+    explainer = Explainer(index)
+    with pytest.raises(ArtefactError, match="has another encoder than when it was opened"):
+        explainer.explain("water", hit)
+    assert index.refresh()
+    for hit in index.search("water", 2, "dense").hits:
+        found = explainer.explain("water", hit)
+        assert sum(token.score for token in found.tokens) == pytest.approx(hit.score, abs=1e-4)
+    shutil.rmtree(folder)
+    Index.create(folder, encoder_folder, documents)
+    index.refresh()
+    for hit in index.search("water", 2, "dense").hits:
+        found = explainer.explain("water", hit)
+        assert sum(token.score for token in found.tokens) == pytest.approx(hit.score, abs=1e-4)

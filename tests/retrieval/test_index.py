@@ -1,5 +1,6 @@
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 import numpy as np
@@ -103,6 +104,17 @@ def test_words_alone_need_no_encoder_session(built):
     assert index._encoder is None
     index.search("water", mode="dense")
     assert index._encoder is index.encoder
+
+
+def test_threads_find_the_same(index):
+    def found(query):
+        hits = index.search(query, 5, where='document != "x"').hits
+        return [(hit.passage.passage_id, hit.passage.text, hit.score) for hit in hits]
+
+    queries = ["wash the burrs", "怎样清洗滤芯", "tap", "water"] * 20
+    alone = [found(query) for query in queries]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(found, queries)) == alone
 
 
 @pytest.mark.parametrize("query", ["", " ", "\n\t"])

@@ -23,6 +23,13 @@ def test_documents_are_named_by_their_ids_or_what_stands_behind_the_sign():
     assert [found.name(document) for document in documents] == documents
 
 
+def test_whole_ids_and_what_stands_behind_the_sign_in_one_file():
+    documents = ["a.jsonl#1", "a.jsonl#2", "b.md"]
+    found = judged_by_qrels(queries("q"), {"q": {"a.jsonl#1": 2, "2": 1, "b.md": 1}}, documents)
+    assert found.qrels == {"q": dict(zip(map(found.name, documents), (2, 1, 1), strict=True))}
+    assert found.unknown == []
+
+
 def test_an_id_that_could_be_two_documents_is_refused():
     with pytest.raises(InputError, match=r"'7' could be 'a.jsonl#7' or 'b.jsonl#7'"):
         judged_by_qrels(queries("q"), {"q": {"7": 1}}, ["a.jsonl#7", "b.jsonl#7"])

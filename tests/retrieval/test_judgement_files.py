@@ -1,6 +1,7 @@
 import pytest
 
 from bertpipe.errors import ConfigError, InputError, LockedError
+from bertpipe.retrieval.judged_queries import judged_by_qrels
 from bertpipe.retrieval.judgement_files import QRELS, QUERIES, JudgementFiles
 from bertpipe.text.readers.qrels import read_qrels
 from bertpipe.text.readers.queries import Query, read_queries
@@ -47,7 +48,36 @@ def test_taking_back(tmp_path):
     assert read_qrels(tmp_path / QRELS) == {"1": {"a": 1}}
 
 
-@pytest.mark.parametrize("lost", range(1, 9))
+def test_ids_that_columns_have_no_place_for(tmp_path):
+    """A name in Persian has a sign of no width in it, one from a Mac's screenshots a space of no break."""
+    odd = [Query(name, f"what is in {name}?") for name in ("می\u200cخواهم.md", "at 10\u202fAM.txt", "备份\u3000.md")]
+    with JudgementFiles(tmp_path) as files:
+        for number, query in enumerate(odd):
+            files.add(query, query.id, number)
+        assert (len(files), files.relevant) == (3, 2)
+    with JudgementFiles(tmp_path) as files:
+        assert [files.grade(query, query.id) for query in odd] == [0, 1, 2]
+        assert (len(files), files.relevant) == (3, 2)
+        assert files.undo() is False
+    queries = read_queries(tmp_path / QUERIES)
+    judged = judged_by_qrels(queries, read_qrels(tmp_path / QRELS), [query.id for query in odd])
+    assert [query.text for query in judged.queries] == [query.text for query in odd[1:]]
+    assert [list(grades) for grades in judged.qrels.values()] == [[query.id] for query in odd[1:]]
+
+
+def test_a_last_line_without_an_end_as_editors_leave_it(tmp_path):
+    with JudgementFiles(tmp_path) as files:
+        files.add(Q, "a", 1)
+        files.add(R, "b", 2)
+    before = [(tmp_path / name).read_bytes() for name in (QUERIES, QRELS)]
+    for name in (QUERIES, QRELS):
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes().removesuffix(b"\n"))
+    with JudgementFiles(tmp_path) as files:
+        assert files.grade(R, "b") == 2
+    assert [(tmp_path / name).read_bytes() for name in (QUERIES, QRELS)] == before
+
+
+@pytest.mark.parametrize("lost", range(2, 9))
 def test_a_line_that_a_crash_cut_off_is_forgotten(tmp_path, lost):
     with JudgementFiles(tmp_path) as files:
         files.add(Q, "a", 1)

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,12 @@ def test_as_many_are_read_as_fit_into_the_time(ms, count):
     assert scores.tolist() == list(range(count))
     assert slow.now * 1000 <= max(200, FEWEST * ms) + 1e-6
     assert slow.batches[0] == FEWEST
+
+
+def test_no_end_of_time():
+    slow = Slow(1.0)
+    assert len(Reranking(0.5, ms=math.inf).read(slow, "?", PASSAGES, slow.clock)) == MOST
+    assert max(slow.batches) <= 16
 
 
 def test_a_depth_does_not_look_at_the_clock():

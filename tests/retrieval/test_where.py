@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bertpipe.errors import ConfigError
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.passage_store import PassageStore
-from bertpipe.retrieval.where import MOST_VALUES, fields_of, nearest_fields, parse_condition, to_sql
+from bertpipe.retrieval.where import DEEPEST, MOST_VALUES, comparison_sql, fields_of, nearest_fields, parse_condition
 
 NAMES = ("lang", "year", "日期", "a.b", "or", 'quote"', "back\\slash", "new\nline", "documents.id", "absent")
 TEXTS = ("en", "EN", "zh", "2020", "1e3", " 7 ", "７", "docs/a%b", "it's", 'say "x"', "2024-05-31", "", "'; DROP TABLE")
@@ -150,8 +150,6 @@ def test_any_text_is_a_condition_or_an_error_in_one_line(store, text):
         assert "\n" not in message
         return
     store.matching(condition)
-    sql, values = to_sql(condition)
-    assert sql.count("?") == len(values)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +171,8 @@ def test_values_and_names_are_never_sql(store, hostile):
     everyone = np.ones(len(store), dtype=bool)
     for operator in ("=", "contains", "startswith", "<"):
         for field in ("document", "title", "lang", f"`{name}`"):
-            sql, _ = to_sql(parse_condition(f"{field} {operator} {quoted}"))
+            sql, values = comparison_sql(parse_condition(f"{field} {operator} {quoted}"))
+            assert sql.count("?") == len(values)
             assert hostile not in sql
             assert name not in sql
     assert not store.matching(parse_condition(f"document = {quoted}")).any()
@@ -181,6 +180,17 @@ def test_values_and_names_are_never_sql(store, hostile):
     assert (store.matching(parse_condition(f"not `{name}` in ({quoted}, 1)")) == everyone).all()
     assert store.path.read_bytes() == before
     assert len(store.documents()) == 300
+
+
+@pytest.mark.parametrize(
+    ("begin", "depth"), [("title != 'no' and (", 1), ("not not (", 3), (" title = 'no' or" * 16 + " (", 1)]
+)
+def test_as_deep_as_is_promised(store, begin, depth):
+    levels = (DEEPEST - 1) // depth
+    found = store.matching(parse_condition(f"{begin * levels}lang = 'en'{')' * levels}"))
+    assert (found == store.matching(parse_condition("lang = 'en'"))).all()
+    with pytest.raises(ConfigError, match="nested more than 50 deep"):
+        parse_condition(f"{begin * 50}lang = 'en'{')' * 50}")
 
 
 def test_and_binds_closer_than_or_and_not_closest(store):

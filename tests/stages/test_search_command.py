@@ -62,6 +62,20 @@ def test_queries_from_standard_input(built):
     assert "加湿器" in done.out  # readable as it is
 
 
+def test_a_file_of_queries_for_people_and_into_a_file(built, tmp_path):
+    queries = tmp_path / "queries.txt"
+    queries.write_text("clean the grinder\n加湿器\n", encoding="utf-8")
+    done = built("search", "--queries", str(queries), "-k", "2", "--where", 'langg = "en" or document != "x"')
+    assert done.code == 0, done.err
+    assert done.out.startswith("clean the grinder  (2 ")
+    assert "coffee grinder: cleaning" in done.out
+    assert "coffee grinder: cleaning" not in done.err
+    assert done.err.count("no document has a field 'langg'") == 1
+    trec = built("search", "--queries", str(queries), "--trec", "me", "--where", 'langg = "en"')
+    assert trec.out == ""
+    assert trec.err.count("no document has a field 'langg'") == 1
+
+
 def test_wrong_standard_input(built):
     assert built("search", "-", stdin="").error == "standard input has no query. Give one query a line."
     assert built("search", "-", stdin=" \n\n").code == 1
