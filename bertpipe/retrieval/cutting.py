@@ -71,6 +71,7 @@ class PassageCutter:
                 start=window.start,
                 end=window.end,
                 metadata=document.metadata,
+                group=document.group,
             )
 
 

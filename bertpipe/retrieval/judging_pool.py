@@ -65,7 +65,7 @@ def _documents(passages: Iterable[Passage]) -> Iterator[Document]:
             # What stood between two passages was white space; what they share stands once.
             gap = passage.start - parts[0].start - len(text)
             text += "\n" * max(0, gap) + passage.text[max(0, -gap) :]
-        yield Document(name, parts[0].title, text, parts[0].metadata)
+        yield Document(name, parts[0].title, text, parts[0].metadata, parts[0].group)
 
 
 def _shuffled(*words: str) -> str:

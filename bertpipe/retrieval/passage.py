@@ -21,6 +21,7 @@ class Passage:
         start: Where it starts in the document's text, in characters.
         end: Where it ends.
         metadata: The document's metadata.
+        group: The document's group; empty if it stands alone.
     """
 
     number: int
@@ -31,6 +32,7 @@ class Passage:
     start: int
     end: int
     metadata: dict[str, Scalar] = field(default_factory=dict)
+    group: str = ""
 
     @property
     def digest(self) -> str:

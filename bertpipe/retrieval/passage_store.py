@@ -22,10 +22,10 @@ from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.terms import passage_terms
 from bertpipe.retrieval.where import DOCUMENT, TITLE, Comparison, Condition, as_number, comparison_sql, documents_where
 
-FORMAT = 2
+FORMAT = 3
 # Says "a passage store of ours" to SQLite and file(1): "bprt" in ASCII.
 _APPLICATION = 0x62707274
-_COLUMNS = 'p.number, p.passage_id, d.id, d.title, p.text, p.start, p."end", d.metadata'
+_COLUMNS = 'p.number, p.passage_id, d.id, d.title, p.text, p.start, p."end", d.metadata, d."group"'
 _JOINED = "passages AS p JOIN documents AS d ON d.number = p.document"
 _SCHEMA = """
 PRAGMA journal_mode = OFF;
@@ -37,6 +37,7 @@ CREATE TABLE documents (
     id TEXT NOT NULL UNIQUE,
     title TEXT NOT NULL,
     metadata TEXT NOT NULL,
+    "group" TEXT NOT NULL,
     digest BLOB NOT NULL,
     first INTEGER NOT NULL,
     count INTEGER NOT NULL
@@ -171,18 +172,18 @@ class PassageStore:
         before = self._passage_count
         for document, own in groupby(passages, key=lambda passage: passage.document):
             first = self._passage_count
-            title = metadata = ""
+            title = metadata = group = ""
             for passage in own:
                 number = self._passage_count
                 if passage.number != number:
                     raise ValueError(f"passage {passage.number} stands where number {number} should")
-                title, metadata = passage.title, _json(passage.metadata)
+                title, metadata, group = passage.title, _json(passage.metadata), passage.group
                 _check_text(passage, metadata)
                 row = (passage.passage_id, passage.text, passage.start, passage.end, bytes.fromhex(passage.digest))
                 self._passages.append((number, self._document_count, *row))
                 self._terms.append((number, passage_terms(passage.title, passage.text)))
                 self._passage_count += 1
-            self._add_document(document, title, metadata, digest, first)
+            self._add_document(document, title, metadata, group, digest, first)
         return self._passage_count - before
 
     def take_over(self, earlier: PassageStore, documents: range) -> None:
@@ -199,7 +200,7 @@ class PassageStore:
         """
         with _reading(earlier.path):
             facts = earlier._connection.execute(
-                "SELECT id, title, metadata, digest, count FROM documents WHERE number >= ? AND number < ? "
+                'SELECT id, title, metadata, "group", digest, count FROM documents WHERE number >= ? AND number < ? '
                 "ORDER BY number",
                 (documents.start, documents.stop),
             )
@@ -210,16 +211,16 @@ class PassageStore:
                 "AND p.number < (SELECT first + count FROM documents WHERE number = ?) ORDER BY p.number",
                 (documents.start, documents.stop - 1),
             )
-            for name, title, metadata, digest, count in facts:
+            for name, title, metadata, group, digest, count in facts:
                 first = self._passage_count
                 for *row, terms in islice(rows, count):
                     self._passages.append((self._passage_count, self._document_count, *row))
                     self._terms.append((self._passage_count, terms))
                     self._passage_count += 1
-                self._add_document(name, title, metadata, digest, first)
+                self._add_document(name, title, metadata, group, digest, first)
 
-    def _add_document(self, name: str, title: str, metadata: str, digest: bytes, first: int) -> None:
-        row = (self._document_count, name, title, metadata, digest, first, self._passage_count - first)
+    def _add_document(self, name: str, title: str, metadata: str, group: str, digest: bytes, first: int) -> None:
+        row = (self._document_count, name, title, metadata, group, digest, first, self._passage_count - first)
         self._documents.append(row)
         self._document_count += 1
         if len(self._passages) >= _BLOCK:
@@ -352,9 +353,8 @@ class PassageStore:
         with _reading(self.path):
             query = f"SELECT {_COLUMNS} FROM {_JOINED} {rest}"
             for row in self._connection.execute(query, tuple(values)):
-                number, passage_id, document, title, text, start, end, metadata = row
-                facts = json.loads(metadata)
-                yield Passage(number, passage_id, document, title, text, start, end, facts)
+                number, passage_id, document, title, text, start, end, metadata, group = row
+                yield Passage(number, passage_id, document, title, text, start, end, json.loads(metadata), group)
 
 
 @contextmanager
@@ -394,7 +394,7 @@ def _address(path: Path) -> str:
 
 def _check_text(passage: Passage, metadata: str) -> None:
     try:
-        "".join((passage.document, passage.passage_id, passage.title, passage.text, metadata)).encode()
+        "".join((passage.document, passage.passage_id, passage.title, passage.text, metadata, passage.group)).encode()
     except UnicodeEncodeError as error:
         raise InputError(
             f"passage {passage.passage_id!r} is not text",

@@ -113,7 +113,7 @@ def _cut_passages(run: StageRun, cutter: PassageCutter, path: Path, earlier: Pas
 
 EMBED = Stage(
     name="embed",
-    version=3,
+    version=4,
     config=EmbedConfig,
     inputs=(Input("corpus"), Input("finetune")),
     run=embed,

@@ -38,14 +38,15 @@ def test_a_pool_is_what_all_modes_find_in_an_order_of_its_own(built_index):
 def test_queries_of_a_corpus_are_those_of_its_documents(shared):
     first, rest = "How the grinder is cleaned.", "It is brushed with a small brush once in every week of the year."
     documents, passages = [], []
-    for number in range(40):
+    for number in range(80):
         text = f"{first} \n{rest}"
-        documents.append(Document(f"d{number}", "", text))
+        group = f"dialogue {number // 4}" if number >= 40 else ""
+        documents.append(Document(f"d{number}", "", text, group=group))
         cuts = [(0, len(first)), (len(first) + 2 if not shared else len(first) - shared, len(text))]
         passages += [
-            Passage(2 * number + place, f"{number}#{place}", f"d{number}", "", text[start:end], start, end)
+            Passage(2 * number + place, f"{number}#{place}", f"d{number}", "", text[start:end], start, end, group=group)
             for place, (start, end) in enumerate(cuts)
         ]
     expected = [(one.document.id, one.text) for one in held_out_queries(documents)]
-    assert expected
+    assert {int(name[1:]) >= 40 for name, _ in expected} == {True, False}
     assert [(one.id, one.text) for one in queries_of_corpus(passages)] == expected

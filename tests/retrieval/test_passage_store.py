@@ -22,6 +22,7 @@ def passages(count, first=0):
             place * 10,
             place * 10 + 60,
             {"日期": "2026-01-01", "n": document, "share": 0.5, "flag": True, "none": None},
+            f"组{document // 2}" if document % 2 else "",
         )
 
 
