@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from dataclasses import replace
@@ -118,10 +119,9 @@ def _turns(line: str, place: int) -> list[str]:
     """The turns of a line: itself, or those of its JSON list."""
     turns = [line]
     if line.startswith("["):
-        try:
+        # What is no JSON is said: "[laughs] Hello."
+        with contextlib.suppress(ValueError):
             turns = json.loads(line)
-        except ValueError as error:
-            raise InputError("not JSON", path="standard input", line=place, why=str(error)) from error
     if not isinstance(turns, list) or not turns or not all(isinstance(turn, str) and turn.strip() for turn in turns):
         raise InputError(
             "a turn is empty or no text",

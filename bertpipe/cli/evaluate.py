@@ -51,7 +51,9 @@ Examples:
 """
 )
 @click.argument("paths", metavar="[MODEL] DATA | [INDEX]", nargs=-1)
-@click.option("--text-field", metavar="NAME", help="Field of the text.  [default: as in training]")
+@click.option(
+    "--text-field", metavar="NAME", help="Field of the text.  [default: as in training; text, of models that write]"
+)
 @click.option("--pair-field", metavar="NAME", help="Field of the second text.")
 @click.option("--label-field", metavar="NAME", help="Field of the label.")
 @click.option("--label-separator", metavar="TEXT", help="What stands between several labels of a text.")

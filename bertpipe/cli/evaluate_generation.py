@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,12 +16,14 @@ from bertpipe.cli.output import duration, print_json
 from bertpipe.cli.progress_view import progress_view
 from bertpipe.errors import ConfigError, InputError, StorageError
 from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, USUAL
+from bertpipe.text.readers.problem import without_skipping
 
 if TYPE_CHECKING:
     from bertpipe.tasks.generation_scores import Language
     from bertpipe.text.readers.examples import Example
 
 MODEL, BASELINE = "model", "first sentence"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def _replies(data: Path, options: GenerationOptions) -> list[Example]:
         turn_separator=options.turn_separator or "__eou__",
         history=options.history or 4,
     )
-    return [Example(document.id, document.text, [document.title]) for document in reader]
+    return [Example(document.id, document.text, [document.title]) for document in _every(reader)]
 
 
 def _examples(data: Path, options: GenerationOptions) -> list[Example]:
@@ -146,6 +149,14 @@ def _examples(data: Path, options: GenerationOptions) -> list[Example]:
 
     if not options.targets:
         text_field, title_field = options.text_field or "text", options.title_field or "title"
-        return list(ExampleReader(data, text_field=text_field, title_field=title_field))
+        return list(_every(ExampleReader(data, text_field=text_field, title_field=title_field)))
     parallel = ParallelReader(data, Path(options.targets))
-    return [Example(document.id, document.text, [document.title]) for document in parallel]
+    return [Example(document.id, document.text, [document.title]) for document in _every(parallel)]
+
+
+def _every(reader: Iterable[T]) -> Iterator[T]:
+    """What a reader yields; its errors without the ways around them that a corpus has."""
+    try:
+        yield from reader
+    except InputError as error:
+        raise without_skipping(error) from error

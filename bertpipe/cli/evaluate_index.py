@@ -51,7 +51,8 @@ def evaluate_index_command(
     """
     if html:
         check_page_file(html)
-    if save_runs and Path(save_runs).exists() and not Path(save_runs).is_dir():
+    runs = user_path(save_runs) if save_runs else None
+    if runs and runs.exists() and not runs.is_dir():
         raise ConfigError(f"--save-runs {save_runs}: it is a file", hint="Name a folder.")
 
     from bertpipe.retrieval.evaluation import evaluate_index
@@ -62,7 +63,6 @@ def evaluate_index_command(
     index = open_index(folder, pipeline)
     judged = _judged(index, user_path(queries), user_path(qrels) if qrels else None)
     with progress_view() as progress:
-        runs = user_path(save_runs) if save_runs else None
         report = {
             "index": str(index.folder),
             "data": queries,

@@ -122,6 +122,7 @@ def _remarks(report: Mapping[str, Any]) -> list[str]:
 def _show_classes(console: Any, classes: Mapping[str, Mapping[str, float]]) -> None:
     """Precision, recall and F1 of the classes, the worst first where there are many."""
     from rich.table import Table
+    from rich.text import Text
 
     order = sorted(classes, key=lambda name: classes[name]["f1"]) if len(classes) > SHOWN_CLASSES else list(classes)
     table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="bold")
@@ -130,7 +131,9 @@ def _show_classes(console: Any, classes: Mapping[str, Mapping[str, float]]) -> N
         table.add_column(score_name(column), justify="right", no_wrap=True)
     for name in order[:SHOWN_CLASSES]:
         figures = classes[name]
-        table.add_row(plain(name), *(f"{figures[column]:.3f}" for column in _COLUMNS[:3]), f"{figures['support']:,}")
+        table.add_row(
+            Text(plain(name)), *(f"{figures[column]:.3f}" for column in _COLUMNS[:3]), f"{figures['support']:,}"
+        )
     console.print()
     console.print(table)
     if len(order) > SHOWN_CLASSES:

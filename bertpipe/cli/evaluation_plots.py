@@ -47,6 +47,8 @@ def confusion_plot(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> st
         places = range(len(labels))
         axes.set_xticks(places, labels, rotation=60, ha="right", fontsize=7)
         axes.set_yticks(places, labels, fontsize=7)
+        for name in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+            name.set_parse_math(False)  # a label may have dollar signs
         axes.set(xlabel="predicted", ylabel="right")
         if len(labels) <= 12:
             for row in places:

@@ -49,21 +49,33 @@ def import_(source: str, out: str | None, task: str | None, force: bool, as_json
     """
     from bertpipe.models.checkpoint import CONFIG
     from bertpipe.models.huggingface.hub import fetch
-    from bertpipe.models.huggingface.importing import import_model
+    from bertpipe.models.huggingface.importing import ImportedModel, import_model
     from bertpipe.models.huggingface.transformer_importing import import_transformer, is_transformer
     from bertpipe.models.new_folder import new_folder
 
     given = user_path(source)
     place = user_path(out) if out else MODELS / given.resolve().name
+    if given.exists() and _one_holds_the_other(given.resolve(), place.resolve()):
+        raise ConfigError(f"{place} would stand in the place of {given}", hint="Name another folder with -o.")
+    found: ImportedModel | ImportedTransformer
     # The place first: a name may stand for gigabytes.
     with new_folder(place, marks=(CONFIG,), force=force) as folder:
         read = given if given.exists() else fetch(source)
         if is_transformer(read):
-            _show_transformer(place, import_transformer(read, folder, task), as_json=as_json)
-            return
-        if task:
+            found = import_transformer(read, folder, task)
+        elif task:
             raise ConfigError(f"--task is for models that write, and {source} does not")
-        _show(place, import_model(read, folder), as_json=as_json)
+        else:
+            found = import_model(read, folder)
+    # Not before it is in its place: whoever reads the lines may have gone.
+    if isinstance(found, ImportedModel):
+        _show(place, found, as_json=as_json)
+    else:
+        _show_transformer(place, found, as_json=as_json)
+
+
+def _one_holds_the_other(first: Path, second: Path) -> bool:
+    return first.is_relative_to(second) or second.is_relative_to(first)
 
 
 def _show(place: Path, found: ImportedModel, *, as_json: bool) -> None:

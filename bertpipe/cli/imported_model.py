@@ -9,6 +9,7 @@ from pathlib import Path
 from bertpipe.errors import ConfigError
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json")
+_HINT = "Read one with `bertpipe import`."
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,32 @@ class ImportedModel:
         Raises:
             ConfigError: `bertpipe import` did not make the folder.
         """
-        hint = "Read one with `bertpipe import`."
         missing = next((name for name in FILES if not (folder / name).is_file()), None)
         if missing:
-            raise ConfigError(f"{folder} is not an imported model", why=f"there is no {missing}", hint=hint)
+            raise ConfigError(f"{folder} is not an imported model", why=f"there is no {missing}", hint=_HINT)
+        require_bert(folder)
         longest = []
         for name, key in (("config.json", "max_length"), ("pooling.json", "longest_text")):
             path = folder / name
             try:
                 longest += [int(json.loads(path.read_text(encoding="utf-8"))[key])] if path.is_file() else []
             except (OSError, ValueError, TypeError, KeyError) as error:
-                raise ConfigError(f"{path} is not of an imported model", why=repr(error), hint=hint) from error
+                raise ConfigError(f"{path} is not of an imported model", why=repr(error), hint=_HINT) from error
         return cls(folder, min(longest))
+
+
+def require_bert(folder: Path) -> None:
+    """Makes sure that a model is no encoder-decoder.
+
+    Raises:
+        ConfigError: It is one, or its ``config.json`` cannot be read.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        return
+    try:
+        writes = json.loads(path.read_text(encoding="utf-8")).get("kind") == "transformer"
+    except (OSError, ValueError, AttributeError) as error:
+        raise ConfigError(f"{path} is not of a model", why=repr(error), hint=_HINT) from error
+    if writes:
+        raise ConfigError(f"{folder} holds a model that writes", hint="Take a BERT, such as all-MiniLM-L6-v2.")

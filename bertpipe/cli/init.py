@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bertpipe.cli.imported_model import ImportedModel
+from bertpipe.cli.imported_model import ImportedModel, require_bert
 from bertpipe.cli.pipeline_text import content_of, pipeline_text, run_command
 from bertpipe.cli.understanding_text import TASKS as UNDERSTANDING
 from bertpipe.cli.understanding_text import WITHOUT_FIELDS, Labelled, guess_fields, understanding_text
@@ -170,6 +170,8 @@ def _write_understanding(
             raise InputError("there is no such file", path=path)
     if start is not None and not (start / "model.safetensors").is_file():
         raise ConfigError(f"{start} holds no model", hint="Read one with `bertpipe import`")
+    if start is not None:
+        require_bert(start)
     found = given
     if task in WITHOUT_FIELDS:
         if given.text_field or given.pair_field or given.label_field:
@@ -197,7 +199,11 @@ def _write_understanding(
 
 def _write(text: str, target: Path) -> None:
     try:
-        target.write_text(text, encoding="utf-8")
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError("a name is not UTF-8", why=str(error), hint="Give the file or folder another name.") from error
+    try:
+        target.write_bytes(data)
     except OSError as error:
         raise ConfigError(f"{target} cannot be written", why=str(error.strerror)) from error
 

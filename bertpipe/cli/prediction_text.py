@@ -29,7 +29,7 @@ def show(prediction: Prediction, *, top: int | None, one_line: bool) -> None:
     """
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
     if isinstance(prediction, Tagged):
         console.print(tagged_text(prediction, coloured=console.is_terminal and not console.no_color))
     elif isinstance(prediction, Answered):

@@ -69,11 +69,19 @@ def summarize(
     if files == ("-",):
         for group in windows(input_lines()):
             texts = [(f"standard input:{place}", line) for place, line in group]
-            _show(generator, texts, decoding, whole=whole, as_json=as_json, named=False)
+            _show(generator, texts, decoding, whole=whole, as_json=as_json, named=False, one_line=True)
         return
     for name in files:
         text = _read(user_path(name))
-        _show(generator, [(name, text)], decoding, whole=whole, as_json=as_json, named=len(files) > 1)
+        _show(
+            generator,
+            [(name, text)],
+            decoding,
+            whole=whole,
+            as_json=as_json,
+            named=len(files) > 1,
+            one_line=len(files) > 1,
+        )
 
 
 def _read(path: Path) -> str:
@@ -93,9 +101,10 @@ def _show(
     whole: bool,
     as_json: bool,
     named: bool,
+    one_line: bool,
 ) -> None:
     """Prints the summary of each of some texts, given with their names."""
-    limit = generator.settings.max_source - 1
+    limit = generator.settings.max_source - generator.model.config.frame
     began = time.perf_counter()
     sizes = []
     for name, text in texts:
@@ -123,6 +132,6 @@ def _show(
                 "tokens_read": min(size, limit),
                 "took_ms": round(milliseconds, 1),
             }
-            print_json(document, one_line=len(texts) > 1 or named or not sys.stdout.isatty())
+            print_json(document, one_line=one_line or not sys.stdout.isatty())
         else:
             click.echo(f"{name}: {best.text}" if named else best.text)

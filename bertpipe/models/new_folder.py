@@ -16,7 +16,7 @@ PARTIAL, OLD = ".partial-", ".old-"
 def new_folder(place: Path, *, marks: tuple[str, ...], force: bool = False) -> Iterator[Path]:
     """Lets a block fill a hidden folder beside its place, and renames it into place at the end.
 
-    After an error or a kill the place is as it was; the next call removes what a kill left.
+    After an error the place is as it was; after a kill it is so at the latest when the next call begins.
 
     Args:
         place: Where the folder is to be.
@@ -27,19 +27,29 @@ def new_folder(place: Path, *, marks: tuple[str, ...], force: bool = False) -> I
         The folder to fill.
 
     Raises:
-        ConfigError: There is something at the place.
+        ConfigError: There is something at the place, or it is the working folder.
         StorageError: The disk refused.
     """
-    _check(place, marks, force)
+    place = place.parent.resolve() / place.name if place.name not in ("", "..") else place.resolve()
+    if Path.cwd().is_relative_to(place):
+        raise ConfigError(f"{place} is the folder that you are in", hint="Name a new folder.")
     partial, old = place.with_name(f"{PARTIAL}{place.name}"), place.with_name(f"{OLD}{place.name}")
     try:
+        if old.exists() and not place.exists():
+            old.rename(place)
+        _check(place, marks, force)
         for left in (partial, old):
             shutil.rmtree(left, ignore_errors=True)
         partial.mkdir(parents=True)
         yield partial
         if place.exists():
             place.rename(old)
-        partial.rename(place)
+        try:
+            partial.rename(place)
+        except OSError:
+            if old.exists():
+                old.rename(place)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise StorageError(f"{place} cannot be written", why=error.strerror or str(error)) from error

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 class Index:
     """Searches an index folder. Neither torch nor Lightning is needed.
 
-    Several threads may search in one at the same time, but not while another calls `refresh`, `add` or `delete`.
+    It is for the thread that opened it: SQLite refuses others. Several threads open one each.
 
     Args:
         folder: The folder; see `bertpipe.retrieval.index_folder`.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import filelock
 
@@ -85,7 +86,7 @@ class JudgementFiles:
             raise ConfigError(
                 f"{self.folder} has another query under the id {query.id!r}", hint="Name another folder with --out."
             )
-        return self._grades.get((own, unquote(document)))
+        return self._grades.get((own, _cell(document)))
 
     def add(self, query: Query, document: str, grade: int) -> None:
         """Keeps a judgement of a pair that has none.
@@ -100,9 +101,10 @@ class JudgementFiles:
         path = self.folder / QRELS
         if not _has_text(path):
             _append(path, "\t".join(HEADER))
-        self._undo.append((own, document, path.stat().st_size))
-        _append(path, f"{own}\t{_cell(document)}\t{grade}")
-        self._grades[own, unquote(document)] = grade
+        cell = _cell(document)
+        self._undo.append((own, cell, path.stat().st_size))
+        _append(path, f"{own}\t{cell}\t{grade}")
+        self._grades[own, cell] = grade
 
     def undo(self) -> bool:
         """Takes the last judgement of this session back.
@@ -120,7 +122,7 @@ class JudgementFiles:
             os.truncate(self.folder / QRELS, length)
         except OSError as error:
             raise _unwritable(self.folder, error) from error
-        del self._grades[query, unquote(document)]
+        del self._grades[query, document]
         return True
 
 
@@ -133,7 +135,7 @@ def _read_grades(path: Path) -> dict[tuple[str, str], int]:
     if not _has_text(path) or path.read_bytes().count(b"\n") < 2:  # the header alone
         return {}
     return {
-        (query, unquote(document)): grade
+        (query, document): grade
         for query, documents in read_qrels(path).items()
         for document, grade in documents.items()
     }
@@ -169,7 +171,9 @@ def _is_query(line: bytes) -> bool:
 
 def _is_judgement(line: bytes) -> bool:
     cells = line.split(b"\t")
-    return len(cells) == len(HEADER) and all(cells) and (cells[-1].isdigit() or line == "\t".join(HEADER).encode())
+    if len(cells) != len(HEADER) or not all(cells):
+        return False
+    return line == "\t".join(HEADER).encode() or re.fullmatch(rb"[+-]?\d{1,6}(\.0*)?", cells[-1].strip()) is not None
 
 
 def _append(path: Path, line: str) -> None:

@@ -112,10 +112,8 @@ class PassageStore:
             )
         with _reading(path):
             _check_header(path)
-            # SQLite's own lock keeps threads apart, where it was built with one.
-            own_lock = sqlite3.threadsafety == 3
-            address = _address(path)
-            connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=not own_lock)
+            connection = sqlite3.connect(_address(path), uri=True, isolation_level=None)
+            connection.create_function("as_number", 1, as_number, deterministic=True)
             try:
                 connection.execute(f"SELECT {_COLUMNS} FROM {_JOINED} LIMIT 1")
                 connection.execute("SELECT * FROM terms LIMIT 1")
@@ -331,7 +329,6 @@ class PassageStore:
             return found
 
         with _reading(self.path):
-            self._connection.create_function("as_number", 1, as_number, deterministic=True)
             counts = self._connection.execute("SELECT count FROM documents ORDER BY number").fetchall()
             return np.repeat(documents_where(condition, compared), np.array(counts, dtype=np.int64).reshape(-1))
 
@@ -361,7 +358,7 @@ class PassageStore:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.ProgrammingError:  # a mistake of ours or the caller's, such as a store that was closed
+    except sqlite3.ProgrammingError:  # the caller's: it was closed, or belongs to another thread
         raise
     except (sqlite3.DatabaseError, ValueError, OSError) as error:
         raise ArtefactError(

@@ -209,7 +209,7 @@ class VectorIndex:
             single = single_vectors(self._vectors, self.parts)
             found_scores, found = faiss.knn(query[None], single, k * self.parts, metric=faiss.METRIC_INNER_PRODUCT)
             if self.parts == 1:
-                return found[0], found_scores[0]
+                return _best(found[0], found_scores[0], k)
             # So many vectors are those of k passages at least, and the first of a passage's is its best.
             numbers, first = np.unique(found[0] // self.parts, return_index=True)
             return _best(numbers, found_scores[0][first], k)

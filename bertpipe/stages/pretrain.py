@@ -184,7 +184,7 @@ def _source(config: PretrainConfig, base: Path) -> str:
 
 PRETRAIN = Stage(
     name="pretrain",
-    version=1,
+    version=2,
     config=PretrainConfig,
     inputs=(Input("tokenize"),),
     run=pretrain,

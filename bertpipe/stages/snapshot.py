@@ -25,18 +25,20 @@ def take_snapshot(run: StageRun) -> dict[str, Any]:
 
 def corpus_drift(snapshot: Path, corpus: Path) -> dict[str, Any]:
     """How far the corpus has moved from a snapshot: counts of new, changed and removed documents."""
-    records = [
-        {record_digest(line): (line, place) for place, line in document_lines(folder / DOCUMENTS)}
-        for folder in (snapshot, corpus)
-    ]
-    # Most documents are as they were. Only the others are looked into.
-    same = records[0].keys() & records[1].keys()
+    folders = snapshot, corpus
+    # Most documents are as they were. Only the others are looked into, and none is kept.
+    digests = [{record_digest(line) for _, line in document_lines(folder / DOCUMENTS)} for folder in folders]
+    same = digests[0] & digests[1]
     taken, present = (
         {
             document.id: document.digest
-            for document in (parse_document(*found) for digest, found in one.items() if digest not in same)
+            for document in (
+                parse_document(line, place)
+                for place, line in document_lines(folder / DOCUMENTS)
+                if record_digest(line) not in same
+            )
         }
-        for one in records
+        for folder in folders
     )
     common = taken.keys() & present.keys()
     counts = {

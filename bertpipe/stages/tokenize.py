@@ -122,7 +122,9 @@ def _lines(document: Document) -> list[str]:
 
 def _sample(documents: Path, size: float) -> Iterator[str]:
     """An even sample of the training documents' sentences, the same for the same corpus."""
-    share = size / max(1, documents.stat().st_size)
+    learned = (document for document in read_documents(documents) if not document.held_out)
+    text = sum(len(f"{one.title}{one.text}".encode(errors="surrogatepass")) for one in learned)
+    share = size / max(1, text)
     for document in read_documents(documents):
         if document.held_out:
             continue
@@ -138,7 +140,7 @@ def _source(config: TokenizeConfig, base: Path) -> str:
 
 TOKENIZE = Stage(
     name="tokenize",
-    version=2,
+    version=3,
     config=TokenizeConfig,
     inputs=(Input("snapshot"),),
     run=tokenize,

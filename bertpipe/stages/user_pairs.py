@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bertpipe.errors import InputError
 from bertpipe.pipeline.stage import StageRun, resolve_path
+from bertpipe.text.readers.problem import without_skipping
 
 if TYPE_CHECKING:
     from bertpipe.models.encoder import TextEncoder
+    from bertpipe.text.document import Document
     from bertpipe.text.query_passage import QueryPassage
+    from bertpipe.text.readers.folder import FolderReader
     from bertpipe.text.tokenizer import Tokenizer
     from bertpipe.training.user_pairs import UserPairs
 
@@ -46,12 +49,18 @@ def read_pairs(run: StageRun) -> list[QueryPassage]:
     """
     from bertpipe.text.query_passage import QueryPassage
     from bertpipe.text.readers.folder import FolderReader
+    from bertpipe.text.readers.source_files import RECORDS
 
     config: PairsConfig = run.config
     path = run.path(config.pairs)
+    if path.is_file() and path.suffix.lower() not in RECORDS:
+        hint = f"Endings that can hold them: {' '.join(RECORDS)} (JSON with one object on each line)."
+        raise InputError("pairs are records", path=path, hint=hint)
     pairs = []
     run.progress.start("reading pairs", unit="pairs")
-    for pair in FolderReader(path, text_field=config.passage_field, title_field=config.query_field):
+    # A file may have an id for each query; what is not used need not be right.
+    reader = FolderReader(path, text_field=config.passage_field, title_field=config.query_field, id_field="")
+    for pair in _every(reader):
         if not pair.title.strip():
             raise InputError(
                 "a pair without a query",
@@ -67,6 +76,14 @@ def read_pairs(run: StageRun) -> list[QueryPassage]:
     if not pairs:
         raise InputError("there is no pair", path=path)
     return pairs
+
+
+def _every(reader: FolderReader) -> Iterator[Document]:
+    """What it yields; its errors without the ways around them that a corpus has."""
+    try:
+        yield from reader
+    except InputError as error:
+        raise without_skipping(error) from error
 
 
 def with_hard_negatives(

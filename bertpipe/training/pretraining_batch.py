@@ -14,8 +14,10 @@ from bertpipe.training.masking import IGNORED, Masking
 
 # An example needs [CLS] a [SEP] b [SEP]; a row with less room than this is padded out.
 SMALLEST_EXAMPLE = 16
-# Examples in a row, and so visits to the corpus that it may use up; a row of very short documents is padded after them.
+# Examples in a row; a row of very short documents is padded after them.
 MOST_EXAMPLES = 16
+# More rows than any run draws: what keeps the visits of one slot apart from those of the next.
+SLOT_BITS = 40
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,9 @@ def packed_batch(
         for slot in range(MOST_EXAMPLES):
             if length - used < SMALLEST_EXAMPLE:
                 break
-            example = draw((step * rows + row) * MOST_EXAMPLES + slot, length - used)
+            # Each slot visits the corpus in an order of its own: one counter for all would leave out most of it, since
+            # multiples of sixteen golden ratios are not spread evenly.
+            example = draw(step * rows + row + (slot << SLOT_BITS), length - used)
             if example.is_next is not None:
                 cls_index.append(row * length + used)
                 follows.append(example.is_next)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from bertpipe.cli import import_model
 from bertpipe.cli.main import invoke
 
 V, D = 12, 8
@@ -106,7 +107,26 @@ def test_nothing_is_overwritten_unless_asked(source, capsys):
     assert "--force replaces it" in error(capsys, "import", "tiny-bert")
     assert invoke(["import", "tiny-bert", "--force"]) == 0
     capsys.readouterr()
-    assert "holds no model" in error(capsys, "import", "tiny-bert", "-o", str(source.parent), "--force")
+    other = source.parent / "other"
+    other.mkdir()
+    (other / "diary.txt").touch()
+    assert "holds no model" in error(capsys, "import", "tiny-bert", "-o", str(other), "--force")
+
+
+@pytest.mark.parametrize("place", ["tiny-bert", "tiny-bert/inside", "."])
+def test_the_source_is_never_replaced(source, capsys, place):
+    before = sorted(path.name for path in source.iterdir())
+    assert "in the place of tiny-bert" in error(capsys, "import", "tiny-bert", "-o", place, "--force")
+    assert sorted(path.name for path in source.iterdir()) == before
+
+
+def test_who_reads_what_was_written_may_have_gone(source, monkeypatch):
+    def gone(*_, **__):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(import_model, "_show", gone)
+    assert invoke(["import", "tiny-bert", "-o", "one"]) != 0
+    assert (source.parent / "one" / "config.json").is_file()
 
 
 def test_after_an_error_there_is_nothing(source, capsys):

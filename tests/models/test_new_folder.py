@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from bertpipe.errors import ConfigError
@@ -11,6 +13,25 @@ def test_the_folder_appears_at_the_end(tmp_path):
         assert not place.exists()
     assert [path.name for path in place.iterdir()] == ["config.json"]
     assert [path.name for path in place.parent.iterdir()] == ["one"]
+
+
+def test_what_a_kill_put_aside_comes_back(tmp_path):
+    place, old = tmp_path / "one", tmp_path / ".old-one"
+    old.mkdir()
+    (old / "config.json").write_text("old")
+    with pytest.raises(ConfigError, match="is there already"), new_folder(place, marks=("config.json",)):
+        pass
+    assert (place / "config.json").read_text() == "old"
+
+
+def test_the_folder_that_one_is_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for place in (Path(), tmp_path, tmp_path.parent):
+        with pytest.raises(ConfigError, match="the folder that you are in"), new_folder(place, marks=()):
+            pass
+    with new_folder(Path("two/../one"), marks=()) as folder:
+        (folder / "x").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

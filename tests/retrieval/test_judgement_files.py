@@ -21,12 +21,20 @@ def test_judgements_are_files_that_evaluate_reads(tmp_path):
 
 
 def test_what_was_judged_is_known_again(tmp_path):
-    odd = ["tab\there", " space ahead", "percent%20", "line\nbreak"]
+    odd = [
+        "tab\there",
+        " space ahead",
+        "line\nbreak",
+        "percent%20",
+        "percent ",
+        "caf%C3%A9\u202fmenu.md",
+        "café\u202fmenu.md",
+    ]
     with JudgementFiles(tmp_path) as files:
         for document in odd:
             files.add(Q, document, 1)
     with JudgementFiles(tmp_path) as files:
-        assert [files.grade(Q, document) for document in odd] == [1] * 4
+        assert [files.grade(Q, document) for document in odd] == [1] * 7
         assert files.grade(Q, "other") is files.grade(R, odd[0]) is None
         assert len((tmp_path / QUERIES).read_text().splitlines()) == 1
         files.add(Q, "other", 0)

@@ -83,3 +83,12 @@ def test_time_is_bounded(pattern):
     start = time.perf_counter()
     markdown_text(pattern * (60_000 // len(pattern)))
     assert time.perf_counter() - start < 10
+
+
+def test_a_rule_at_the_beginning_is_no_front_matter():
+    found = markdown_text("---\n\n# First\n\nHello there.\n\n---\n\n# Second\n\nMore text.\n")
+    assert found.title == "First"
+    assert "Hello there." in found.text
+    assert "More text." in found.text
+    slides = markdown_text("---\nHello, first slide.\n---\nSecond slide.\n")
+    assert (slides.title, slides.text) == ("Hello, first slide.", "Second slide.")

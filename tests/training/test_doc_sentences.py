@@ -95,3 +95,25 @@ def test_the_smallest_corpora_work(tmp_path, documents):
         assert batch.num_tokens > 0
         assert len(batch.labels) > 0
         assert all(np.isin(ids[1:-1], [7, 8, 9]).all() for ids in examples(batch))
+
+
+def test_an_epoch_sees_most_of_the_corpus(tmp_path):
+    """More than places drawn at random would, of which a third is not seen."""
+    rng = np.random.default_rng(0)
+    with_sentences = TokenStoreWriter(tmp_path / "long", 100)
+    for _ in range(300):
+        with_sentences.add([[50] * int(rng.integers(10, 30)) for _ in range(50)])
+    with_sentences.close()
+    store = TokenStore(tmp_path / "long")
+    seen = np.zeros(store.num_tokens, dtype=bool)
+    original = store.span
+
+    def span(start, end):
+        seen[start:end] = True
+        return original(start, end)
+
+    store.span = span
+    batches = DocSentences(store, rows=32, length=128, masking=Masking(100, OURS, rate=0.15), seed=0)
+    for step in range(store.num_tokens // (32 * 128)):
+        batches.batch(step)
+    assert seen.mean() > 0.7

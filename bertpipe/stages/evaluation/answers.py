@@ -42,7 +42,7 @@ def evaluate_answers(folder: Path, data: Path, rules: str | None, errors: int, p
     some_impossible = any(one.impossible for one in questions)
     if rules is None:
         chinese = is_chinese(answer.text for one in questions for answer in one.answers)
-        rules = "cmrc" if chinese and not some_impossible else "squad2" if some_impossible else "squad"
+        rules = "cmrc" if chinese else "squad2" if some_impossible else "squad"
     progress.start("reading", total=len(questions), unit="questions")
     readings: list[Reading] = []
     for start in range(0, len(questions), GROUP):

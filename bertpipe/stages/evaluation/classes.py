@@ -94,7 +94,7 @@ def _check_labels(texts: list[LabelledText], known: dict[str, int], *, multi_lab
                 why=f"it learned {', '.join(sorted(known)[:8])}{' ...' if len(known) > 8 else ''}",
                 hint="Take such texts out, or train with examples of it.",
             )
-        if len(text.labels) > 1 and not multi_label:
+        if len(text.labels) != 1 and not multi_label:
             raise InputError(f"the text has {len(text.labels)} labels", path=text.path, line=text.line)
 
 

@@ -189,12 +189,12 @@ def _read(run: StageRun, written: str) -> list[LabelledText]:
     found = list(reader)
     note_left_out(run, reader.report)
     for text in found:
-        if len(text.labels) > 1 and not config.multi_label:
+        if len(text.labels) != 1 and not config.multi_label:
             raise InputError(
                 f"the text has {len(text.labels)} labels",
                 path=text.path,
                 line=text.line,
-                hint="Set finetune.multi_label = true for texts with several.",
+                hint="Set finetune.multi_label = true for texts with several or none.",
             )
     return found
 

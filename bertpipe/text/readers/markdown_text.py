@@ -10,7 +10,9 @@ from markdown_it.token import Token
 from bertpipe.text.readers.html_text import html_parts
 from bertpipe.text.readers.titled import Titled, one_line, without_title
 
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.{0,10000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+# A blank line after the first mark makes it a rule (Pandoc), and so does text that has no keys.
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?![ \t]*\n)(.{0,10000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_FRONT_KEY = re.compile(r"^[\"']?[\w-]+[\"']?[ \t]*:", re.MULTILINE)
 _FRONT_TITLE = re.compile(r"^title:[ \t]*(\S.*)$", re.MULTILINE)
 _LONG = 20_000  # characters; the inline parser takes quadratic time over some longer paragraphs
 _CJK = re.compile("[\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff65]")
@@ -30,7 +32,7 @@ def markdown_text(source: str) -> Titled:
     """
     title = ""
     matter = _FRONT_MATTER.match(source)
-    if matter is not None:
+    if matter is not None and (not matter[1].strip() or _FRONT_KEY.search(matter[1])):
         found = _FRONT_TITLE.search(matter[1])
         title = found[1].strip().strip("\"'") if found else ""
         source = source[matter.end() :]

@@ -70,7 +70,8 @@ def read_queries(path: Path) -> QueryFile:
     Blank lines are left out.
 
     Raises:
-        InputError: The file cannot be read, has no query, has one without an id or text, or an id stands twice.
+        InputError: The file cannot be read, has no query, has one without an id, or an id stands twice. One
+            without text is a query that finds nothing.
     """
     layout = _layout(path)
     readers: dict[QueryLayout, Callable[[Path], Iterable[Query]]] = {

@@ -43,7 +43,6 @@ def test_draws(dialogue):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('["a", "b"', "not JSON"),
         ("[]", "a turn is empty or no text"),
         ('["a", 3]', "a turn is empty or no text"),
         ('["a", " "]', "a turn is empty or no text"),
