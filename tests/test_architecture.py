@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "bertpipe"
 FLOORS = ("ground", "nn", "text", "tasks", "models", "pipeline", "retrieval", "training", "stages", "cli")
-GROUND = ("duration", "errors", "progress", "")
+GROUND = ("duration", "errors", "progress", "user_path", "")
 TORCH = ("torch", "pytorch_lightning", "lightning")
 MUST_NOT_KNOW = {
     "ground": (*TORCH, "numpy", "pydantic", "click", "rich"),
