@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,14 +15,13 @@ from bertpipe.cli.output import duration, print_json
 from bertpipe.cli.progress_view import progress_view
 from bertpipe.errors import ConfigError, InputError, StorageError
 from bertpipe.models.decoding import DIALOGUE, SUMMARIZATION, USUAL
-from bertpipe.text.readers.problem import without_skipping
+from bertpipe.text.readers.problem import every_record
 
 if TYPE_CHECKING:
     from bertpipe.tasks.generation_scores import Language
     from bertpipe.text.readers.examples import Example
 
 MODEL, BASELINE = "model", "first sentence"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ def _replies(data: Path, options: GenerationOptions) -> list[Example]:
         turn_separator=options.turn_separator or "__eou__",
         history=options.history or 4,
     )
-    return [Example(document.id, document.text, [document.title]) for document in _every(reader)]
+    return [Example(document.id, document.text, [document.title]) for document in every_record(reader)]
 
 
 def _examples(data: Path, options: GenerationOptions) -> list[Example]:
@@ -149,14 +147,6 @@ def _examples(data: Path, options: GenerationOptions) -> list[Example]:
 
     if not options.targets:
         text_field, title_field = options.text_field or "text", options.title_field or "title"
-        return list(_every(ExampleReader(data, text_field=text_field, title_field=title_field)))
+        return list(every_record(ExampleReader(data, text_field=text_field, title_field=title_field)))
     parallel = ParallelReader(data, Path(options.targets))
-    return [Example(document.id, document.text, [document.title]) for document in _every(parallel)]
-
-
-def _every(reader: Iterable[T]) -> Iterator[T]:
-    """What a reader yields; its errors without the ways around them that a corpus has."""
-    try:
-        yield from reader
-    except InputError as error:
-        raise without_skipping(error) from error
+    return [Example(document.id, document.text, [document.title]) for document in every_record(parallel)]

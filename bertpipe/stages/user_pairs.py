@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bertpipe.errors import InputError
 from bertpipe.pipeline.stage import StageRun, resolve_path
-from bertpipe.text.readers.problem import without_skipping
+from bertpipe.text.readers.problem import every_record
 
 if TYPE_CHECKING:
     from bertpipe.models.encoder import TextEncoder
-    from bertpipe.text.document import Document
     from bertpipe.text.query_passage import QueryPassage
-    from bertpipe.text.readers.folder import FolderReader
     from bertpipe.text.tokenizer import Tokenizer
     from bertpipe.training.user_pairs import UserPairs
 
@@ -60,7 +58,7 @@ def read_pairs(run: StageRun) -> list[QueryPassage]:
     run.progress.start("reading pairs", unit="pairs")
     # A file may have an id for each query; what is not used need not be right.
     reader = FolderReader(path, text_field=config.passage_field, title_field=config.query_field, id_field="")
-    for pair in _every(reader):
+    for pair in every_record(reader):
         if not pair.title.strip():
             raise InputError(
                 "a pair without a query",
@@ -76,14 +74,6 @@ def read_pairs(run: StageRun) -> list[QueryPassage]:
     if not pairs:
         raise InputError("there is no pair", path=path)
     return pairs
-
-
-def _every(reader: FolderReader) -> Iterator[Document]:
-    """What it yields; its errors without the ways around them that a corpus has."""
-    try:
-        yield from reader
-    except InputError as error:
-        raise without_skipping(error) from error
 
 
 def with_hard_negatives(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from bertpipe.errors import InputError
+
+T = TypeVar("T")
 
 OR_SKIP = "or skip such records with --skip-bad."
 RAISE_LIMIT = "raise max_document_mb under [corpus]"
@@ -37,3 +41,11 @@ def without_skipping(error: InputError) -> InputError:
     error.hint = hint if hint == error.hint else f"{hint}."
     error.args = (str(error),)
     return error
+
+
+def every_record(reader: Iterable[T]) -> Iterator[T]:
+    """What a reader yields; its errors as `without_skipping` makes them."""
+    try:
+        yield from reader
+    except InputError as error:
+        raise without_skipping(error) from error
