@@ -121,13 +121,12 @@ def write_passages(
         InputError: A text cannot be stored as UTF-8.
         StorageError: The disk refused.
     """
-    with PassageStore.create(path) as store:
+    with PassageStore.create(path, earlier) as store:
         for name, value in cutter.facts.items():
             store.note(name, value)
         for entry in _in_runs(entries):
             if isinstance(entry, range):
-                assert earlier is not None
-                store.take_over(earlier, entry)
+                store.take_over(entry)
                 advance(len(entry))
             else:
                 digest, document = entry
@@ -158,17 +157,17 @@ def vectors_of(store: PassageStore, encoder: Encoder, earlier: PassageStore, ear
 
 def _in_runs(entries: Iterable[Entry]) -> Iterator[range | tuple[bytes, Document]]:
     """Puts numbers that follow one another together."""
-    run = range(0)
+    start = stop = 0
     for entry in entries:
-        if isinstance(entry, int) and entry == run.stop and run:
-            run = range(run.start, run.stop + 1)
+        if isinstance(entry, int) and start < stop == entry:
+            stop += 1
             continue
-        if run:
-            yield run
-        run = range(0)
+        if start < stop:
+            yield range(start, stop)
+        start = stop = 0
         if isinstance(entry, int):
-            run = range(entry, entry + 1)
+            start, stop = entry, entry + 1
         else:
             yield entry
-    if run:
-        yield run
+    if start < stop:
+        yield range(start, stop)

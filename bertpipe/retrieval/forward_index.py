@@ -27,6 +27,8 @@ _TERMS, _PLACES, _HASHES, _NUMBERS = (
     "forward-numbers.npy",
 )
 _TERM = np.dtype("<u4")
+# Terms written at a time: an array for every passage would take longer than its terms.
+_BLOCK = 1 << 16
 
 
 class ForwardIndex:
@@ -123,6 +125,7 @@ class ForwardWriter:
         self._numbers: defaultdict[str, int] = defaultdict(count().__next__)
         self._places = array("q", [0])
         self._written = 0
+        self._waiting = array("L")
 
     def add(self, number: int, terms: Sequence[str]) -> None:
         """Adds a passage.
@@ -136,9 +139,11 @@ class ForwardWriter:
         """
         # Numbers that are passed over are passages without terms.
         self._places.extend([self._written] * (number + 1 - len(self._places)))
-        self._file.write(np.fromiter(map(self._numbers.__getitem__, terms), _TERM, len(terms)).tobytes())
+        self._waiting.extend(map(self._numbers.__getitem__, terms))
         self._written += len(terms)
         self._places.append(self._written)
+        if len(self._waiting) >= _BLOCK:
+            self._write()
 
     def finish(self) -> None:
         """Writes what is left to write, after the last passage.
@@ -146,12 +151,17 @@ class ForwardWriter:
         Raises:
             OSError: The disk refused.
         """
+        self._write()
         self._file.close()
         write_array(self._folder / _PLACES, np.array(self._places, dtype=np.int64))
         hashes = np.fromiter(map(_hash, self._numbers), np.uint64, len(self._numbers))
         order = np.argsort(hashes)
         write_array(self._folder / _HASHES, hashes[order])
         write_array(self._folder / _NUMBERS, order.astype(np.uint32))
+
+    def _write(self) -> None:
+        self._file.write(np.array(self._waiting, dtype=_TERM).tobytes())
+        del self._waiting[:]
 
     def __enter__(self) -> ForwardWriter:
         return self

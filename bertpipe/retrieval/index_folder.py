@@ -26,6 +26,7 @@ import numpy as np
 
 from bertpipe.errors import ArtefactError
 from bertpipe.pipeline.artefact import MANIFEST, Artefact
+from bertpipe.pipeline.sharing import share_file
 from bertpipe.retrieval.cutting import parts_of
 from bertpipe.retrieval.encoder import encoder_digest, encoder_files
 from bertpipe.retrieval.lexical import LexicalIndex
@@ -94,6 +95,7 @@ def build_index(
     vectors: np.ndarray,
     encoder: Path,
     advance: Callable[[int], None],
+    written: Path | None = None,
     reader: Path | None = None,
     dense: VectorIndex | None = None,
     reranker: Path | None = None,
@@ -102,10 +104,11 @@ def build_index(
 
     Args:
         folder: To be filled.
-        passages: The passages' SQLite file.
+        passages: The passages' SQLite file. Nobody writes to it any more: it is shared.
         vectors: float32 (N, P x D), row n for passage number n.
         encoder: Folder of the encoder that made the vectors.
         advance: Told the number of passages indexed since the last call.
+        written: A file with the vectors, to be shared as well; see `VectorIndex.save`.
         reader: Folder of a reader, if one was trained.
         dense: The vectors' index; one that compares every vector if left out.
         reranker: Folder of a reranker, if one was trained.
@@ -127,15 +130,15 @@ def build_index(
         from bertpipe.retrieval.reranker import reranker_files
 
         _copy(reranker_files(reranker), folder / RERANKER)
-    shutil.copyfile(passages, folder / PASSAGES)
+    share_file(passages, folder / PASSAGES)
     store = PassageStore.open(folder / PASSAGES)
     if len(store) != len(vectors):
         raise ArtefactError(f"{len(store)} passages do not fit {len(vectors)} vectors")
-    (dense or VectorIndex.build(vectors, parts=parts_of(store))).save(folder / VECTORS)
+    (dense or VectorIndex.build(vectors, parts=parts_of(store))).save(folder / VECTORS, written)
     shutil.rmtree(folder / LEXICAL, ignore_errors=True)
 
     def rows() -> Iterator[tuple[int, str]]:
-        for number, _, terms in store.terms():
+        for number, terms in store.terms():
             yield number, terms
             advance(1)
 

@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -114,11 +115,14 @@ def judge(
     owner: list[int] = []
 
     def rows() -> Iterator[tuple[int, str]]:
-        for number, document, terms in store.terms():
+        every = store.terms()
+        for (document, _), count in zip(store.documents(), store.passage_counts(), strict=True):
+            own = list(islice(every, int(count)))
             if document not in without:
-                yield len(kept), terms
-                kept.append(number)
-                owner.append(numbers.setdefault(document, len(numbers)))
+                for number, terms in own:
+                    yield len(kept), terms
+                    kept.append(number)
+                    owner.append(numbers.setdefault(document, len(numbers)))
         for place, (document, title, text) in enumerate(replaced):
             yield len(kept) + place, passage_terms(title, text)
             owner.append(numbers.setdefault(document, len(numbers)))

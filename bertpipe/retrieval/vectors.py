@@ -17,9 +17,10 @@ import faiss
 import numpy as np
 
 from bertpipe.errors import ArtefactError
+from bertpipe.pipeline.sharing import share_file
 from bertpipe.retrieval.codes import BLOCK, Codes, one_thread
 from bertpipe.retrieval.structure import FLAT
-from bertpipe.text.array_file import ArrayFile, map_array
+from bertpipe.text.array_file import map_array, write_array
 
 _VECTORS, _CODES, _SETTINGS = "vectors.npy", "codes.faiss", "structure.json"
 # Reading a vector here and there costs more than reading it in a row.
@@ -101,20 +102,24 @@ class VectorIndex:
         trained = self._codes.emptied() if self._codes is not None else None
         return VectorIndex.build(vectors, parts=self.parts, trained=trained).with_effort(self.effort)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, written: Path | None = None) -> None:
         """Writes the index.
 
         Args:
             path: A folder; it is made, and what an earlier index left in it is replaced.
+            written: A file with the vectors as `ArrayFile` writes them, which nobody will write to any more: it is
+                shared instead of writing another.
 
         Raises:
             OSError: The disk refused.
         """
         path.mkdir(exist_ok=True)
         (path / _CODES).unlink(missing_ok=True)
-        with ArrayFile(path / _VECTORS, np.float32, self._vectors.shape) as file:
-            for start in range(0, len(self), BLOCK):
-                file.append(self._vectors[start : start + BLOCK])
+        (path / _VECTORS).unlink(missing_ok=True)  # it may be another artefact's too
+        if written is not None:
+            share_file(written, path / _VECTORS)
+        else:
+            write_array(path / _VECTORS, self._vectors)
         settings = {"structure": self.structure, **asdict(self.effort), "parts": self.parts}
         if self._codes is not None:
             self._codes.save(path / _CODES)

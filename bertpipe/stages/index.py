@@ -85,6 +85,7 @@ def index(run: StageRun) -> dict[str, Any]:
         vectors=vectors,
         encoder=encoder_folder,
         advance=run.progress.advance,
+        written=embedded / VECTORS,
         reader=reader,
         reranker=reranker,
         dense=dense,

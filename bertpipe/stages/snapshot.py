@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from bertpipe.pipeline.stage import Input, Stage, StageRun
 from bertpipe.stages.corpus import DOCUMENTS
-from bertpipe.text.document import document_lines, parse_document, record_digest
+from bertpipe.text.document import document_lines, parse_document, record_digest, record_id
 
 
 class SnapshotConfig(BaseModel, extra="forbid"):
@@ -25,27 +25,24 @@ def take_snapshot(run: StageRun) -> dict[str, Any]:
 
 def corpus_drift(snapshot: Path, corpus: Path) -> dict[str, Any]:
     """How far the corpus has moved from a snapshot: counts of new, changed and removed documents."""
-    folders = snapshot, corpus
-    # Most documents are as they were. Only the others are looked into, and none is kept.
-    digests = [{record_digest(line) for _, line in document_lines(folder / DOCUMENTS)} for folder in folders]
-    same = digests[0] & digests[1]
-    taken, present = (
-        {
-            document.id: document.digest
-            for document in (
-                parse_document(line, place)
-                for place, line in document_lines(folder / DOCUMENTS)
-                if record_digest(line) not in same
-            )
-        }
-        for folder in folders
+    # Most documents are as they were. Only the others are looked into.
+    before, now = (folder / DOCUMENTS for folder in (snapshot, corpus))
+    taken = {record_id(line, place): record_digest(line) for place, line in document_lines(before)}
+    digests = set(taken.values())
+    new, same, contents = 0, 0, {}
+    for place, line in document_lines(now):
+        if record_digest(line) in digests:
+            same += 1
+        elif (name := record_id(line, place)) in taken:
+            contents[name] = parse_document(line, place).digest
+        else:
+            new += 1
+    changed = sum(
+        parse_document(line, place).digest != contents[name]
+        for place, line in document_lines(before)
+        if contents and (name := record_id(line, place)) in contents
     )
-    common = taken.keys() & present.keys()
-    counts = {
-        "new": len(present) - len(common),
-        "changed": sum(taken[name] != present[name] for name in common),
-        "removed": len(taken) - len(common),
-    }
+    counts = {"new": new, "changed": changed, "removed": len(taken) - same - len(contents)}
     return {word: count for word, count in counts.items() if count}
 
 

@@ -48,7 +48,7 @@ class ArrayFile:
         Raises:
             OSError: The disk refused.
         """
-        self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).tobytes())
+        self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).data)
         self._file.flush()
 
     def __enter__(self) -> ArrayFile:

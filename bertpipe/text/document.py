@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from bertpipe.errors import ArtefactError, InputError
 
 Scalar = str | int | float | bool | None
 _AGAIN = "Make it again with --force corpus."
+# json.dumps would make an encoder for every document.
+_canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,24 @@ def record_digest(record: bytes) -> bytes:
     return hashlib.sha256(record).digest()
 
 
+def record_id(record: bytes, place: str) -> str:
+    """The id of the document in a record, without looking at the rest.
+
+    Args:
+        record: As `document_record` made it.
+        place: Where it stands, for the error.
+
+    Raises:
+        ArtefactError: It is not a document.
+    """
+    # Keys are sorted, and a quotation mark inside a string is escaped: what precedes the metadata is the group and id.
+    head, _, _ = record.partition(b',"metadata":')
+    try:
+        return json.loads(head.decode("utf-8") + "}")["id"]
+    except (ValueError, KeyError) as error:
+        raise _no_document(place, error) from error
+
+
 def read_documents(path: Path) -> Iterator[Document]:
     """Reads what `write_documents` wrote, one document at a time.
 
@@ -141,7 +161,11 @@ def parse_document(record: bytes, place: str) -> Document:
         values = json.loads(record)
         return Document(values["id"], values["title"], values["text"], values["metadata"], values.get("group", ""))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ArtefactError(f"{place} is not a document", why=f"damaged: {error}", hint=_AGAIN) from error
+        raise _no_document(place, error) from error
+
+
+def _no_document(place: str, error: Exception) -> ArtefactError:
+    return ArtefactError(f"{place} is not a document", why=f"damaged: {error}", hint=_AGAIN)
 
 
 def is_held_out(name: str, share: float = 0.1) -> bool:
@@ -156,7 +180,3 @@ def is_held_out(name: str, share: float = 0.1) -> bool:
     """
     head = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8]
     return int.from_bytes(head, "big") / 2**64 < share
-
-
-def _canonical(value: Mapping[str, object]) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)

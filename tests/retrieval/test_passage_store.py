@@ -69,6 +69,27 @@ def test_rows_in_another_store(path, tmp_path):
     assert back.tolist() == [{5: 0, 1: 1}.get(number % 7, -1) for number in range(2500)]
 
 
+def test_rows_of_documents_that_have_not_changed(tmp_path):
+    """A whole document's passages are those of the same document, also where an earlier one has the same text."""
+    everything = list(passages(300))
+    documents = [everything[start : start + 3] for start in range(0, 300, 3)]
+    orders = {"earlier": range(100), "later": [*range(3, 60), 0, *range(70, 100)], "cut otherwise": range(2, 50)}
+    for name, order in orders.items():
+        with PassageStore.create(tmp_path / name) as store:
+            store.note("cut", "otherwise" if "otherwise" in name else "so")
+            for number in order:
+                own = documents[number]
+                store.add_many(renumbered(own, len(store)), own[0].document.encode() if number != 80 else b"")
+    earlier, later, other = (PassageStore.open(tmp_path / name) for name in orders)
+    rows = later.rows_in(earlier)
+    expected = [3 * number + place for number in orders["later"] for place in range(3)]
+    unknown = range(expected.index(240), expected.index(240) + 3)  # of the document without a digest
+    assert rows.tolist() == [row % 7 if place in unknown else row for place, row in enumerate(expected)]
+    assert other.rows_in(earlier).tolist() == [number % 7 for number in range(6, 150)]
+    for row, passage in zip(rows, later.iterate(), strict=True):
+        assert everything[row].digest == passage.digest
+
+
 def renumbered(some, first):
     return [replace(passage, number=number) for number, passage in enumerate(some, start=first)]
 
@@ -84,10 +105,10 @@ def test_taking_over_gives_the_bytes_of_storing_anew(tmp_path):
     assert earlier.documents()[7] == ("文档7", "文档7".encode())
     plan = [range(40, 800), documents[2], range(1), documents[990], range(3, 4), range(900, 980)]
     for name in ("taken", "anew"):
-        with PassageStore.create(tmp_path / name) as store:
+        with PassageStore.create(tmp_path / name, earlier if name == "taken" else None) as store:
             for part in plan:
                 if isinstance(part, range) and name == "taken":
-                    store.take_over(earlier, part)
+                    store.take_over(part)
                     continue
                 for own in [documents[number] for number in part] if isinstance(part, range) else [part]:
                     store.add_many(renumbered(own, len(store)), own[0].document.encode())
@@ -95,7 +116,28 @@ def test_taking_over_gives_the_bytes_of_storing_anew(tmp_path):
     taken = PassageStore.open(tmp_path / "taken")
     assert taken.document_count == 760 + 1 + 1 + 1 + 1 + 80
     assert len(taken) == 3 * taken.document_count
-    assert [terms for _, _, terms in taken.terms()] == [passage_terms(p.title, p.text) for p in taken.iterate()]
+    assert [terms for _, terms in taken.terms()] == [passage_terms(p.title, p.text) for p in taken.iterate()]
+
+
+def test_documents_cannot_be_taken_from_a_damaged_store(path, tmp_path):
+    earlier = PassageStore.open(path)
+    content = bytearray(path.read_bytes())
+    page = content.find("text 3 — é".encode(), len(content) // 2) // 4096 * 4096
+    content[page : page + 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+    store = PassageStore.create(tmp_path / "new", earlier)
+    with pytest.raises(ArtefactError, match=r"passages\.sqlite cannot be read"):
+        store.take_over(range(earlier.document_count))
+    store.close()
+
+
+def test_a_document_taken_over_twice_is_a_wrong_call(path, tmp_path):
+    earlier = PassageStore.open(path)
+    store = PassageStore.create(tmp_path / "new", earlier)
+    store.take_over(range(400))
+    with pytest.raises(ValueError, match="stands twice"):
+        store.take_over(range(399, 833))
+    store.close()
 
 
 def test_facts(tmp_path):

@@ -44,6 +44,19 @@ def test_vectors_and_passages_fit_the_documents(built):
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
+def test_texts_and_vectors_lie_on_the_disk_once(project):
+    assert project.ran("--set", "embed.overlap=8") == ["embed", "index"]
+    embed, index = project.runs / "embed", project.runs / "index"
+    assert (index / "passages.sqlite").samefile(embed / "passages.sqlite")
+    assert (index / "vectors" / "vectors.npy").samefile(embed / "vectors.npy")
+    before = project.digests()["embed"]
+    opened = Index.open(index)
+    opened.add([Document("new", "Quinces", "Quinces are boiled before they are eaten.")])
+    assert not (index / "passages.sqlite").samefile(embed / "passages.sqlite")
+    assert project.digests()["embed"] == before
+    assert PassageStore.open(embed / "passages.sqlite").of_document("new") == []
+
+
 def test_a_copy_of_the_project_is_still_fresh_and_searches_the_same(built, project):
     assert project.ran() == []
     for mode in ("hybrid", "dense", "bm25"):

@@ -7,7 +7,14 @@ import sys
 import pytest
 
 from bertpipe.errors import ArtefactError, InputError
-from bertpipe.text.document import Document, is_held_out, read_documents, write_documents
+from bertpipe.text.document import (
+    Document,
+    document_record,
+    is_held_out,
+    read_documents,
+    record_id,
+    write_documents,
+)
 
 AWKWARD = Document("a/ü#1", "标题", "one\ntwo\r\u2028three\x85\x00 “四”", {"n": 1, "f": 0.5, "b": True, "none": None})
 
@@ -83,6 +90,21 @@ def test_a_group_comes_back_and_is_written_only_where_there_is_one(tmp_path):
     first, second = map(json.loads, path.read_text().splitlines())
     assert first["group"] == "a#1"
     assert "group" not in second
+
+
+@pytest.mark.parametrize("name", ["a", 'a","metadata":{"', "文档 \\", '{"id":"x"}', "\x00\x7f\u2028"])
+@pytest.mark.parametrize("group", ["", "g", '","id":"other","metadata":'])
+def test_the_id_in_a_record(name, group):
+    document = Document(name, '"id":"no","metadata":', 'text ","id":"no"', {"id": "no", ',"metadata":': "no"}, group)
+    assert record_id(document_record(document), "here") == name
+
+
+@pytest.mark.parametrize(
+    "record", [b"", b"[]", b'{"id":"a', b'{"metadata":{}}', b'{"group":"g","metadata":{}}', b"\xff"]
+)
+def test_a_record_without_an_id_is_an_artefact_error(record):
+    with pytest.raises(ArtefactError, match="documents:7 is not a document"):
+        record_id(record, "documents:7")
 
 
 def test_documents_of_one_group_are_held_out_together():

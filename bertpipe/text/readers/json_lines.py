@@ -31,7 +31,7 @@ def read_json_lines(path: Path, limit: int) -> Iterator[Record | InputError]:
         if line.isspace() or not line:
             continue
         try:
-            value = json.loads(line, parse_constant=no_such_number)
+            value = _DECODER.decode(line)
         except json.JSONDecodeError as error:
             yield problem("broken JSON", path, number, why=f"{error.msg} at column {error.colno}")
         except (ValueError, RecursionError) as error:
@@ -58,3 +58,7 @@ _KINDS = {
 def no_such_number(name: str) -> NoReturn:
     """Refuses NaN and Infinity, which `json` would read and JSON does not have."""
     raise ValueError(f"{name} is not a JSON number")
+
+
+# json.loads would make a decoder for every line.
+_DECODER = json.JSONDecoder(parse_constant=no_such_number)
