@@ -19,6 +19,8 @@ FEWEST_QUERIES = 100
 """With fewer real queries, passages stand in for them."""
 MOST_QUERIES = 1000
 
+# Scores of equal vectors differ by so much at most, because sums are rounded.
+_SAME = 1e-6
 # Of a graph; with more it is no faster than comparing every vector.
 _MOST_IN_SIGHT = 4096
 _REFINE = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
@@ -75,8 +77,13 @@ class _Sample:
             exclude = np.unique(np.linspace(0, len(vectors) - 1, min(MOST_QUERIES, len(vectors))).astype(np.int64))
             chosen = vectors[exclude]
         asked = np.ascontiguousarray(chosen, dtype=np.float32)
-        nearest = exact_nearest(vectors, asked, max(1, min(CUT, len(vectors) - 1)), exclude)
-        return cls(kind, asked, exclude, nearest)
+        count = max(1, min(CUT, len(vectors) - 1))
+        scores, nearest = _scored_nearest(vectors, asked, count + 1, exclude)
+        # Where the tenth is as near as the eleventh, as copies of one text are, any of them is right, and which one is
+        # found says nothing.
+        clear = scores[:, count - 1] > scores[:, count] + _SAME
+        kept = clear if clear.any() else np.ones(len(asked), dtype=bool)
+        return cls(kind, asked[kept], exclude if exclude is None else exclude[kept], nearest[kept, :count])
 
 
 def build_tuned(
@@ -204,6 +211,13 @@ def exact_nearest(vectors: np.ndarray, queries: np.ndarray, k: int, exclude: np.
     Returns:
         int64 (Q, k), best first; -1 where there are no more.
     """
+    return _scored_nearest(vectors, queries, k, exclude)[1]
+
+
+def _scored_nearest(
+    vectors: np.ndarray, queries: np.ndarray, k: int, exclude: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `exact_nearest`, with the scores before: float32 (Q, k), minus infinity where there are no more."""
     heap = faiss.ResultHeap(len(queries), k, keep_max=True)
     for start in range(0, len(vectors), BLOCK):
         block = np.ascontiguousarray(vectors[start : start + BLOCK])
@@ -215,7 +229,7 @@ def exact_nearest(vectors: np.ndarray, queries: np.ndarray, k: int, exclude: np.
             scores[numbers == exclude[:, None]] = -np.inf
         heap.add_result(scores, numbers)
     heap.finalize()
-    return np.where(np.isneginf(heap.D), -1, heap.I)
+    return heap.D, np.where(np.isneginf(heap.D), -1, heap.I)
 
 
 def _efforts(codes: Codes) -> Iterator[int]:

@@ -46,6 +46,7 @@ def read_pairs(run: StageRun) -> list[QueryPassage]:
         InputError: A pair is broken, or there are none.
     """
     from bertpipe.text.query_passage import QueryPassage
+    from bertpipe.text.readers.fields import which_field
     from bertpipe.text.readers.folder import FolderReader
     from bertpipe.text.readers.source_files import RECORDS
 
@@ -55,6 +56,7 @@ def read_pairs(run: StageRun) -> list[QueryPassage]:
         hint = f"Endings that can hold them: {' '.join(RECORDS)} (JSON with one object on each line)."
         raise InputError("pairs are records", path=path, hint=hint)
     pairs = []
+    field, others = config.passage_title_field, dict[str, None]()
     run.progress.start("reading pairs", unit="pairs")
     # A file may have an id for each query; what is not used need not be right.
     reader = FolderReader(path, text_field=config.passage_field, title_field=config.query_field, id_field="")
@@ -66,13 +68,16 @@ def read_pairs(run: StageRun) -> list[QueryPassage]:
                 why=f"{pair.id} has no field {config.query_field!r}",
                 hint="Name the field with finetune.query_field.",
             )
-        field = config.passage_title_field
         title = str(pair.metadata.get(field) or "") if field else ""
+        others.update(dict.fromkeys(pair.metadata))
         pairs.append(QueryPassage(pair.title, title, pair.text))
         run.progress.advance(1)
     run.progress.finish()
     if not pairs:
         raise InputError("there is no pair", path=path)
+    if field and field not in others:
+        hint = f"{which_field('passage_title_field', field, list(others))}."
+        raise InputError(f"no pair has the field {field!r}", path=path, hint=hint)
     return pairs
 
 

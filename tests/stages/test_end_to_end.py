@@ -213,6 +213,10 @@ def test_pairs_that_cannot_be_used(project):
     assert "query_field" in error('{"passage": "x"}\n', "pairs.jsonl")
     assert "pairs.jsonl:2" in error('{"query": "a", "passage": "b"}\n{"query": "a", "passage": 3}\n', "pairs.jsonl")
     assert "there is no such file" in project("run", "--set", "finetune.pairs=nowhere.tsv").error
+    titled = '{"query": "a", "passage": "b", "title": "c"}\n'
+    misspelt = error(titled, "pairs.jsonl", "--set", "finetune.passage_title_field=titel")
+    assert "no pair has the field 'titel'" in misspelt
+    assert 'Set passage_title_field = "title"' in misspelt
     assert project.digests() == before
 
 
