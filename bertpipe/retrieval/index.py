@@ -6,7 +6,6 @@ import json
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,33 +15,26 @@ from bertpipe.errors import ArtefactError, ConfigError
 from bertpipe.pipeline.artefact import published_folder
 from bertpipe.pipeline.editing import edit_artefact
 from bertpipe.pipeline.reading import read_whole, state_of
-from bertpipe.pipeline.stage import RESUME_FOLDER
 from bertpipe.retrieval.candidates import DEPTH, find_candidates
-from bertpipe.retrieval.cutting import Entry, PassageCutter, parts_of, vectors_of, write_passages
 from bertpipe.retrieval.encoder import Encoder, encoder_digest
-from bertpipe.retrieval.fusion import DEFAULT_WEIGHT, fused_parts
+from bertpipe.retrieval.fusion import fused_parts
 from bertpipe.retrieval.index_folder import (
     ENCODER,
-    MEASURED,
-    PASSAGES,
     READER,
     REPORT,
     RERANKER,
     STAGE,
-    IndexSettings,
-    build_index,
     no_index,
     open_parts,
     require_own,
-    save_report,
 )
+from bertpipe.retrieval.index_writing import by_id, write_edited, write_new
 from bertpipe.retrieval.lexical import LexicalIndex
-from bertpipe.retrieval.measured_documents import document_keys
 from bertpipe.retrieval.passage_store import PassageStore
 from bertpipe.retrieval.reranking import RERANK_MS, Reranking, mixed
 from bertpipe.retrieval.search_result import MODES, Hit, Mode, SearchResult
 from bertpipe.retrieval.where import fields_of, nearest_fields, parse_condition
-from bertpipe.text.document import Document, document_record, record_digest
+from bertpipe.text.document import Document
 
 if TYPE_CHECKING:
     from bertpipe.models.passage_ranker import PassageRanker
@@ -110,27 +102,7 @@ class Index:
             raise ConfigError(f"{place} exists", hint="Open it with Index.open, or choose another folder.")
 
         def write(out: Path) -> dict[str, Any]:
-            opened = Encoder(Path(encoder))
-            cutter = PassageCutter(opened, overlap, parts)
-            (out / RESUME_FOLDER).mkdir()
-            stored = out / RESUME_FOLDER / PASSAGES
-            entries = [_entry(document) for document in _by_id(documents).values()]
-            write_passages(stored, entries, cutter, None, lambda count: None)
-            with PassageStore.open(stored) as store:
-                vectors = opened.encode_passages([(one.title, one.text) for one in store.iterate()], parts)
-                keys = document_keys(store)
-            build_index(
-                out,
-                passages=stored,
-                vectors=vectors,
-                encoder=Path(encoder),
-                advance=lambda count: None,
-            ).close()
-            verdict = "Not measured: the index was made without a pipeline. Searches are hybrid, with equal weights."
-            report = {"measured": False, "queries": 0, "mode": "hybrid", "weight": DEFAULT_WEIGHT, "verdict": verdict}
-            save_report(out, report, keys, keys)
-            IndexSettings(cutter.facts["encoder"], len(vectors), "hybrid", DEFAULT_WEIGHT).save(out)
-            return {"passages": len(vectors)}
+            return write_new(out, Path(encoder), documents, overlap, parts)
 
         edit_artefact(place, write, stage=STAGE)
         return cls(place)
@@ -368,7 +340,7 @@ class Index:
             LockedError: Another process is writing.
             StorageError: The disk refused; the old state stays.
         """
-        return self._edit(_by_id(documents), frozenset())
+        return self._edit(by_id(documents), frozenset())
 
     def delete(self, ids: Iterable[str]) -> int:
         """Deletes documents.
@@ -391,49 +363,17 @@ class Index:
         def write(out: Path) -> dict[str, Any] | None:
             nonlocal done
             self.refresh()
-            earlier, encoder = self._passages, self.encoder
-            facts = earlier.facts
-            cutter = PassageCutter(encoder, int(facts["overlap"]), parts_of(earlier))
-            if not cutter.made(earlier):
-                raise ArtefactError(
-                    f"{self.folder} was made by another bertpipe or Python, which would cut or read it otherwise",
-                    hint="Build it again.",
-                )
-            entries: list[Entry] = []
-            left = dict(given)
-            for number, (name, digest) in enumerate(earlier.documents()):
-                if name in deleted:
-                    done += 1
-                    continue
-                entry = _entry(left.pop(name)) if name in left else number
-                if isinstance(entry, tuple) and entry[0] == digest:
-                    entry = number
-                done += entry != number
-                entries.append(entry)
-            done += len(left)
-            if not done:
-                return None
-            entries += map(_entry, left.values())
-            (out / RESUME_FOLDER).mkdir()
-            stored = out / RESUME_FOLDER / PASSAGES
-            write_passages(stored, entries, cutter, earlier, lambda count: None)
-            with PassageStore.open(stored) as store:
-                vectors = vectors_of(store, encoder, earlier, self._vectors.vectors)
-                keys = document_keys(store)
-            build_index(
+            done, facts = write_edited(
                 out,
-                passages=stored,
-                vectors=vectors,
-                encoder=self.folder / ENCODER,
-                reader=self.folder / READER if self.settings.reader else None,
-                reranker=self.folder / RERANKER if self.settings.reranker else None,
-                dense=self._vectors.with_vectors(vectors),
-                advance=lambda count: None,
-            ).close()
-            measured = np.load(self.folder / MEASURED, allow_pickle=False)
-            save_report(out, self.report(), measured, keys)
-            replace(self.settings, passages=len(vectors)).save(out)
-            return {"passages": len(vectors)}
+                self.folder,
+                settings=self.settings,
+                earlier=self._passages,
+                dense=self._vectors,
+                encoder=self.encoder,
+                given=given,
+                deleted=deleted,
+            )
+            return facts if done else None
 
         edit_artefact(self.folder, write, stage=STAGE)
         self.refresh()
@@ -448,12 +388,3 @@ def _rows(columns: dict[str, np.ndarray], count: int) -> list[dict[str, float]]:
             if not math.isnan(value):
                 row[name] = value
     return rows
-
-
-def _by_id(documents: Iterable[Document]) -> dict[str, Document]:
-    """Documents by their ids; of several with one id, the last."""
-    return {document.id: document for document in documents}
-
-
-def _entry(document: Document) -> tuple[bytes, Document]:
-    return record_digest(document_record(document)), document
