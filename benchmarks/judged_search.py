@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from judged_collections import JudgedCollection
@@ -14,7 +15,7 @@ from judged_collections import JudgedCollection
 from bertpipe.models.passage_ranker import PassageRanker
 from bertpipe.retrieval.candidates import Candidates, find_candidates
 from bertpipe.retrieval.encoder import Encoder
-from bertpipe.retrieval.fusion import WEIGHTS, fuse
+from bertpipe.retrieval.fusion import NEARNESS, WEIGHTS
 from bertpipe.retrieval.lexical import LexicalIndex
 from bertpipe.retrieval.metrics import ndcg, recall, reciprocal_rank
 from bertpipe.retrieval.reranking import mixed
@@ -26,6 +27,18 @@ METRICS = ("nDCG@10", "MRR@10", "Recall@10")
 CUT = 10
 # Of reciprocal rank fusion (Cormack et al. 2009).
 RRF_K = 60
+
+
+class Mixture(NamedTuple):
+    """How the sides are mixed.
+
+    Attributes:
+        weight: Of the vectors, 0 to 1.
+        nearness: Of words that stand together.
+    """
+
+    weight: float
+    nearness: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -63,9 +76,9 @@ class SearchedQuery:
         """Cosines."""
         return self.candidates.dense
 
-    def both(self, weight: float) -> np.ndarray:
+    def both(self, mixture: Mixture) -> np.ndarray:
         """The mixture that searches use."""
-        return fuse(self.candidates.bm25, self.candidates.dense, weight)
+        return self.candidates.hybrid(*mixture)
 
     def by_ranks(self) -> np.ndarray:
         """Reciprocal rank fusion."""
@@ -119,7 +132,7 @@ class SearchedCollection:
         queries = []
         for name, vector in zip(names, vectors, strict=True):
             text = collection.queries[name]
-            found = find_candidates(self._lexical, self._vectors, text, vector)
+            found = find_candidates(self._lexical, self._vectors, text, vector, near=True)
             documents = [self._owner[number] for number in found.numbers.tolist()]
             queries.append(SearchedQuery(text, found, documents, collection.relevant[name]))
         return queries
@@ -128,12 +141,23 @@ class SearchedCollection:
         """`METRICS` of every query, (Q, 3)."""
         return np.array([query.measures(score(query)) for query in self.queries])
 
-    def best_weight(self) -> float:
-        """The dense side's weight with the best mean nDCG@10."""
-        return _best(lambda weight: self.measures(lambda query: query.both(weight)))
+    def best_mixture(self, *, nearness: bool = True) -> Mixture:
+        """What gives the best mean nDCG@10.
+
+        Args:
+            nearness: Words that stand together count where they surely help, as in a report; else they never do.
+        """
+        best = {}
+        for share in (0.0, NEARNESS) if nearness else (0.0,):
+            weight = _best(lambda one, share=share: self.measures(lambda query: query.both(Mixture(one, share))))
+            best[share] = Mixture(weight, share)
+        if not nearness:
+            return best[0.0]
+        alone, together = (self.measures(lambda query, one=one: query.both(one))[:, 0] for one in best.values())
+        return best[NEARNESS if bootstrap_interval(together - alone, 0)[0] > 0 else 0.0]
 
     def read(
-        self, ranker: PassageRanker, weight: float, depth: int, count: int
+        self, ranker: PassageRanker, mixture: Mixture, depth: int, count: int
     ) -> list[tuple[SearchedQuery, np.ndarray]]:
         """Has a reranker read the first candidates of the mixture.
 
@@ -142,19 +166,19 @@ class SearchedCollection:
         """
         found = []
         for query in self.queries[:count]:
-            order = np.argsort(-query.both(weight), kind="stable")[:depth]
+            order = np.argsort(-query.both(mixture), kind="stable")[:depth]
             passages = [self.passages[number] for number in query.candidates.numbers[order].tolist()]
             found.append((query, ranker.scores(query.text, passages)))
         return found
 
 
 def reranked_measures(
-    read: Sequence[tuple[SearchedQuery, np.ndarray]], weight: float, rerank_weight: float | None
+    read: Sequence[tuple[SearchedQuery, np.ndarray]], mixture: Mixture, rerank_weight: float | None
 ) -> np.ndarray:
     """`METRICS` of queries that a reranker has read, (Q, 3); with None as its weight, those of the mixture alone."""
     rows = []
     for query, scores in read:
-        found = query.both(weight)
+        found = query.both(mixture)
         if rerank_weight is not None:
             order = np.argsort(-found, kind="stable")
             changed = np.empty(len(found))
@@ -164,9 +188,9 @@ def reranked_measures(
     return np.array(rows)
 
 
-def best_rerank_weight(read: Sequence[tuple[SearchedQuery, np.ndarray]], weight: float) -> float:
+def best_rerank_weight(read: Sequence[tuple[SearchedQuery, np.ndarray]], mixture: Mixture) -> float:
     """The reranker's weight with the best mean nDCG@10."""
-    return _best(lambda one: reranked_measures(read, weight, one))
+    return _best(lambda one: reranked_measures(read, mixture, one))
 
 
 def _best(measures: Callable[[float], np.ndarray]) -> float:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from judged_collections import COLLECTIONS, JudgedCollection, write_lines
-from judged_search import SearchedCollection, best_rerank_weight, print_table, reranked_measures
+from judged_search import Mixture, SearchedCollection, best_rerank_weight, print_table, reranked_measures
 
 from bertpipe.cli.execute import execute
 from bertpipe.pipeline.override import parse_setting
@@ -34,8 +34,8 @@ MODEL = "MODEL"
 """Stands in a pipeline file for the folder that ``--model`` names."""
 DEPTH = 10
 """Candidates that a reranker reads."""
-WITHOUT_DEV = 0.5
-"""The weight where there is nothing to tune it with."""
+WITHOUT_DEV = Mixture(0.5)
+"""Where there is nothing to tune it with."""
 
 CORPUS = """
 [corpus]
@@ -177,25 +177,28 @@ def measure(
     if dev_part.queries:
         same = dev_part.documents == test_part.documents
         dev = test.asked(dev_part) if same else SearchedCollection(dev_part, opened, parts=parts)
-    weight = dev.best_weight() if dev else WITHOUT_DEV
-    note = f"{label}: weight {weight}, {len(test.passages):,} passages, {time.perf_counter() - began:.0f} s"
+    mixture = dev.best_mixture() if dev else WITHOUT_DEV
+    seconds = time.perf_counter() - began
+    note = f"{label}: {mixture}, {len(test.passages):,} passages, {seconds:.0f} s"
+    apart = dev.best_mixture(nearness=False) if dev else WITHOUT_DEV
     rows = {
         "words (BM25)": test.measures(lambda query: query.words()),
         f"{label}: vectors": test.measures(lambda query: query.vectors()),
-        f"{label}: both": test.measures(lambda query: query.both(weight)),
+        f"{label}: both": test.measures(lambda query: query.both(mixture)),
+        f"{label}: both, without nearness": test.measures(lambda query: query.both(apart)),
         f"{label}: both, by ranks": test.measures(lambda query: query.by_ranks()),
     }
     if reranker is not None and dev:
         ranker = open_reranker(reranker)
-        rerank_weight = best_rerank_weight(dev.read(ranker, weight, DEPTH, rerank_queries // 2), weight)
+        rerank_weight = best_rerank_weight(dev.read(ranker, mixture, DEPTH, rerank_queries // 2), mixture)
         began = time.perf_counter()
-        read = test.read(ranker, weight, DEPTH, rerank_queries)
+        read = test.read(ranker, mixture, DEPTH, rerank_queries)
         each = (time.perf_counter() - began) * 1000 / len(read)
         note += f"; reranker: weight {rerank_weight}, {each:.0f} ms for {DEPTH} candidates"
         name = f"{label}: both, {len(read):,} queries"
-        rows[name] = reranked_measures(read, weight, None)
-        rows[f"{name}, reranked"] = reranked_measures(read, weight, rerank_weight)
-        rows[f"{name}, reranked alone"] = reranked_measures(read, weight, 1.0)
+        rows[name] = reranked_measures(read, mixture, None)
+        rows[f"{name}, reranked"] = reranked_measures(read, mixture, rerank_weight)
+        rows[f"{name}, reranked alone"] = reranked_measures(read, mixture, 1.0)
     print(note, file=sys.stderr)
     return rows
 

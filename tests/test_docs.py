@@ -233,7 +233,7 @@ def test_every_field_of_the_report_is_documented():
         sides = np.array([2, 1], np.float32), np.array([1, 2], np.float32)
         kind: Any = "title" if name % 2 else "first sentence"
         query = HeldOutQuery("?", kind, Document(str(name), "", ""))
-        return Judged(query, Candidates(np.arange(2), *sides), np.arange(2), 1)
+        return Judged(query, Candidates(np.arange(2), *sides, np.zeros(2)), np.arange(2), 1)
 
     text = REPORT_FILE.read_text(encoding="utf-8")
     for count in (FEWEST_QUERIES - 1, FEWEST_QUERIES):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bertpipe.retrieval.fusion import fused_parts, scaled
 from bertpipe.retrieval.lexical import LexicalIndex
 from bertpipe.retrieval.vectors import VectorIndex
 
@@ -21,11 +22,45 @@ class Candidates:
         numbers: int64 (C,), ascending.
         bm25: float32 (C,); 0 where no word matches.
         dense: float32 (C,), cosines.
+        near: float64 (C,), how much of the query stands together (`LexicalIndex.nearness`); None where that has no say.
     """
 
     numbers: np.ndarray
     bm25: np.ndarray
     dense: np.ndarray
+    near: np.ndarray | None = None
+
+    @property
+    def scores(self) -> dict[str, np.ndarray]:
+        """The scores by name."""
+        scores = {"bm25": self.bm25, "dense": self.dense}
+        return scores if self.near is None else scores | {"nearness": self.near}
+
+    def parts(self, weight: float, nearness: float = 0.0) -> dict[str, np.ndarray]:
+        """What each score adds to that of the hybrid, which is their sum.
+
+        Args:
+            weight: Of the dense side, 0 to 1.
+            nearness: Of words that stand together, in units of their standard deviation as well.
+
+        Returns:
+            float64 (C,) by name.
+
+        Raises:
+            ValueError: A score is not finite, or words that stand together were not looked for.
+        """
+        words, meaning = fused_parts(self.bm25, self.dense, weight)
+        parts = {"dense": meaning, "bm25": words}
+        if nearness:
+            if self.near is None:
+                raise ValueError("words that stand together were not looked for")
+            near, spread = scaled("nearness", self.near)
+            parts["nearness"] = nearness * near if spread else np.zeros_like(near)
+        return parts
+
+    def hybrid(self, weight: float, nearness: float = 0.0) -> np.ndarray:
+        """The hybrid's scores, float64 (C,); see `parts`."""
+        return np.add.reduce(list(self.parts(weight, nearness).values()))
 
 
 def find_candidates(
@@ -35,6 +70,8 @@ def find_candidates(
     query_vector: np.ndarray,
     depth: int = DEPTH,
     among: np.ndarray | None = None,
+    *,
+    near: bool = False,
 ) -> Candidates:
     """Unites the best of both sides, and gives every candidate its true score on the side that did not propose it.
 
@@ -45,6 +82,7 @@ def find_candidates(
         query_vector: float32 (D,).
         depth: Passages that each side proposes.
         among: bool (N,), the passages that may be proposed; all if None.
+        near: Look for words that stand together as well.
     """
     by_words, word_scores = lexical.search(query, depth, among)
     by_vector, _ = vectors.search(query_vector, depth, among)
@@ -57,7 +95,8 @@ def find_candidates(
         others = np.ones(len(numbers), dtype=bool)
         others[known] = False
         bm25[others] = lexical.scores(query, numbers[others])
-    return Candidates(numbers, bm25, vectors.scores(query_vector, numbers))
+    together = lexical.nearness(query, numbers) if near else None
+    return Candidates(numbers, bm25, vectors.scores(query_vector, numbers), together)
 
 
 def _union(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -83,6 +83,7 @@ def evaluate_index(
         "left_out": judged.left_out,
         "unknown_documents": {"count": len(judged.unknown), "first": judged.unknown[:3]},
         "weight": index.settings.weight,
+        "nearness": index.settings.nearness,
         "mode": index.settings.mode,
         **({} if rerank_depth is None else {"rerank_depth": rerank_depth}),
         "searches_per_second": round(len(queries) * len(ways) / max(seconds, 1e-9), 1),

@@ -71,6 +71,44 @@ class ForwardIndex:
         Returns:
             int64 (C, Q), and how many terms the passages have in all, int64 (C,).
         """
+        lengths, rows, _, columns = self._hits(terms, numbers)
+        cells = rows * len(terms) + columns
+        return np.bincount(cells, minlength=len(numbers) * len(terms)).reshape(len(numbers), len(terms)), lengths
+
+    def most_together(self, terms: Sequence[str], weights: np.ndarray, numbers: np.ndarray, span: int) -> np.ndarray:
+        """How much of some terms stands together in passages.
+
+        Args:
+            terms: Q different ones.
+            weights: (Q,), what each is worth.
+            numbers: int (C,), of passages; those that there are not have no terms.
+            span: Consecutive terms that count as together.
+
+        Returns:
+            float64 (C,): the largest sum of the weights of different terms in one span of the passage.
+        """
+        _, rows, places, columns = self._hits(terms, numbers)
+        best = np.zeros(len(numbers))
+        if not len(rows):
+            return best
+        # Passages stand apart by more than a span.
+        places = places + rows * span
+        following = np.full((len(rows), len(terms)), np.iinfo(np.int64).max)
+        following[np.arange(len(rows)), columns] = places
+        # Where each term stands next, from each occurrence of any term on.
+        following = np.minimum.accumulate(following[::-1], axis=0)[::-1]
+        sums = (following < (places + span)[:, None]) @ np.asarray(weights, dtype=np.float64)
+        first = np.flatnonzero(np.diff(rows, prepend=-1))
+        best[rows[first]] = np.maximum.reduceat(sums, first)
+        return best
+
+    def _hits(self, terms: Sequence[str], numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Where terms stand in passages.
+
+        Returns:
+            How many terms the passages have in all, int64 (C,); and for each of H occurrences, in their order, int64
+            (H,): which passage, its place in all passages laid end to end, and which term.
+        """
         known = (numbers >= 0) & (numbers < len(self._places) - 1)
         rows = np.where(known, numbers, 0)
         starts, ends = self._places.take(rows), self._places.take(rows + known)
@@ -78,7 +116,8 @@ class ForwardIndex:
         wanted, columns = self._numbers_of(terms)
         bounds = lengths.cumsum()
         if not len(wanted) or not lengths.any():
-            return np.zeros((len(numbers), len(terms)), dtype=np.int64), lengths
+            nothing = np.empty(0, dtype=np.int64)
+            return lengths, nothing, nothing, nothing
         # One array of places takes half the time of a slice for every passage.
         places = np.arange(bounds[-1])
         places += (ends - bounds).repeat(lengths)
@@ -88,8 +127,7 @@ class ForwardIndex:
         for number in wanted[1:]:
             held |= found == number
         hits = held.nonzero()[0]
-        cells = bounds.searchsorted(hits, side="right") * len(terms) + columns.take(wanted.searchsorted(found[hits]))
-        return np.bincount(cells, minlength=len(numbers) * len(terms)).reshape(len(numbers), len(terms)), lengths
+        return lengths, bounds.searchsorted(hits, side="right"), hits, columns.take(wanted.searchsorted(found[hits]))
 
     def _numbers_of(self, terms: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """The numbers of those terms that any passage has, ascending, and which of the terms they are."""

@@ -17,7 +17,6 @@ from bertpipe.pipeline.editing import edit_artefact
 from bertpipe.pipeline.reading import read_whole, state_of
 from bertpipe.retrieval.candidates import DEPTH, find_candidates
 from bertpipe.retrieval.encoder import Encoder, encoder_digest
-from bertpipe.retrieval.fusion import fused_parts
 from bertpipe.retrieval.index_folder import (
     ENCODER,
     READER,
@@ -318,12 +317,13 @@ class Index:
         if mode == "dense":
             numbers, dense = self._vectors.search(vector, k, among)
             return numbers, dense, {"dense": dense}, {}
-        candidates = find_candidates(self._lexical, self._vectors, query, vector, max(DEPTH, k), among)
-        words, meaning = fused_parts(candidates.bm25, candidates.dense, self.settings.weight)
-        score = meaning + words
+        weight, nearness = self.settings.weight, self.settings.nearness
+        found = find_candidates(self._lexical, self._vectors, query, vector, max(DEPTH, k), among, near=nearness > 0)
+        parts = found.parts(weight, nearness)
+        score = np.add.reduce(list(parts.values()))
         best = np.argsort(-score, kind="stable")[:k]
-        sides = {"bm25": candidates.bm25[best], "dense": candidates.dense[best]}
-        return candidates.numbers[best], score[best], sides, {"bm25": words[best], "dense": meaning[best]}
+        sides = {name: values[best] for name, values in found.scores.items()}
+        return found.numbers[best], score[best], sides, {name: parts[name][best] for name in sides}
 
     def add(self, documents: Iterable[Document]) -> int:
         """Adds documents, in place of those with the same ids.

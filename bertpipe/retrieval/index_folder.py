@@ -65,6 +65,7 @@ class IndexSettings:
         reranker: Digest of the reranker; empty without one.
         rerank: Searches are reranked unless told otherwise.
         rerank_weight: Of the reranker beside the search's own score, 0 to 1.
+        nearness: Of words that stand together, in the hybrid mode.
     """
 
     encoder: str
@@ -76,12 +77,15 @@ class IndexSettings:
     reranker: str = ""
     rerank: bool = False
     rerank_weight: float = 0.5
+    nearness: float = 0.0
 
     def save(self, folder: Path) -> None:
         """Writes ``index.json``."""
         values = asdict(self)
         if not self.reader:
             del values["reader"]
+        if not self.nearness:
+            del values["nearness"]
         if not self.reranker:
             del values["reranker"], values["rerank"], values["rerank_weight"]
         text = json.dumps(values, indent=2) + "\n"

@@ -30,6 +30,11 @@ MOST_TERMS = 256
 LONGEST_QUERY = 65_536
 """Characters of a query that are looked at."""
 
+SPAN = 24
+"""Terms in a row that count as together; measured."""
+MOST_NEAR = 32
+"""Different terms of a query that are looked for together: its rarest ones."""
+
 # A budget, not an allocation: about a gigabyte of postings, enough for two million passages in one segment.
 _WRITER_BYTES = 1_000_000_000
 # Below this share of allowed passages the engine is told which they are; above, the others are passed over. Measured
@@ -223,6 +228,23 @@ class LexicalIndex:
         """
         return self._scores(_query_terms(query), numbers).sum(axis=1)
 
+    def nearness(self, query: str, numbers: np.ndarray) -> np.ndarray:
+        """How much of a query stands together in given passages: a question is mostly answered in one sentence.
+
+        Args:
+            query: Any text.
+            numbers: int (C,), passage numbers in any order.
+
+        Returns:
+            float64 (C,): the largest sum of the idf of different terms of the query within `SPAN` consecutive terms of
+            the passage; 0 for a passage that shares no term with the query or does not exist.
+        """
+        # One that no passage has would be the rarest.
+        terms = [term for term in _query_terms(query) if self.passages_with(term)]
+        idf = self._idf(terms)
+        rarest = np.argsort(-idf, kind="stable")[:MOST_NEAR]
+        return self._forward.most_together([terms[place] for place in rarest], idf[rarest], numbers, SPAN)
+
     def term_scores(self, query: str, numbers: np.ndarray) -> dict[str, np.ndarray]:
         """What each term of a query adds to the scores of given passages.
 
@@ -243,14 +265,18 @@ class LexicalIndex:
     def _scores(self, terms: list[str], numbers: np.ndarray) -> np.ndarray:
         """What each of Q terms adds to the scores of given passages, float32 (C, Q)."""
         counts, lengths = self._forward.counts(terms, numbers)
-        held = np.array([self.passages_with(term) for term in terms], dtype=np.float32)
-        half = np.float32(0.5)
-        weights = np.log(1 + (len(self) - held + half) / (held + half)) * (1 + _K1)
+        weights = self._idf(terms) * (1 + _K1)
         rounded = _LENGTHS.take(np.searchsorted(_LENGTHS, lengths, side="right") - 1)
         average = np.float32(max(1, self._forward.total_terms) / max(1, len(self)))
         norms = _K1 * (1 - _B + _B * rounded.astype(np.float32) / average)
         frequency = counts.astype(np.float32)
         return weights * (frequency / (frequency + norms[:, None]))
+
+    def _idf(self, terms: list[str]) -> np.ndarray:
+        """How rare terms are, float32 (Q,)."""
+        held = np.array([self.passages_with(term) for term in terms], dtype=np.float32)
+        half = np.float32(0.5)
+        return np.log(1 + (len(self) - held + half) / (held + half))
 
     def _union(self, terms: list[str]) -> tantivy.Query:
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, self._term_query(term)) for term in terms])

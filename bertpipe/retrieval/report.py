@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from bertpipe.retrieval.candidates import Candidates, find_candidates
 from bertpipe.retrieval.cutting import parts_of
 from bertpipe.retrieval.encoder import Encoder
-from bertpipe.retrieval.fusion import DEFAULT_WEIGHT, WEIGHTS, fuse
+from bertpipe.retrieval.fusion import DEFAULT_WEIGHT, NEARNESS, WEIGHTS
 from bertpipe.retrieval.held_out import HeldOutQuery
 from bertpipe.retrieval.lexical import LexicalIndex
 from bertpipe.retrieval.metrics import ndcg, recall, reciprocal_rank
@@ -52,26 +52,26 @@ class Judged:
     relevant: int
     read: Callable[[Sequence[int]], list[tuple[str, str]]] | None = None
 
-    def found(self, mode: Mode, weight: float) -> tuple[np.ndarray, np.ndarray]:
+    def found(self, mode: Mode, weight: float, nearness: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """The places of the candidates that a mode finds, best first, and its scores of them."""
         bm25, dense = self.candidates.bm25, self.candidates.dense
         if mode == "bm25":
             score, keep = bm25, bm25 > 0
         else:
-            score = dense if mode == "dense" else fuse(bm25, dense, weight)
+            score = dense if mode == "dense" else self.candidates.hybrid(weight, nearness)
             keep = np.ones(len(score), dtype=bool)
         order = np.argsort(-score, kind="stable")
         order = order[keep[order]]
         return order, score[order]
 
-    def ranking(self, mode: Mode, weight: float) -> list[int]:
+    def ranking(self, mode: Mode, weight: float, nearness: float = 0.0) -> list[int]:
         """The documents in the order of their best passages."""
-        places, _ = self.found(mode, weight)
+        places, _ = self.found(mode, weight, nearness)
         return list(dict.fromkeys(self.documents[places].tolist()))
 
-    def measures(self, mode: Mode, weight: float) -> tuple[float, float, float]:
+    def measures(self, mode: Mode, weight: float, nearness: float = 0.0) -> tuple[float, float, float]:
         """`METRICS` of one mode's ranking."""
-        return measures_of(self.ranking(mode, weight), self.relevant)
+        return measures_of(self.ranking(mode, weight, nearness), self.relevant)
 
 
 def measures_of(ranking: Sequence[int], relevant: int) -> tuple[float, float, float]:
@@ -141,20 +141,22 @@ def judge(
         query_vectors = encoder.encode_queries([query.text for query in queries])
         judged = []
         for query, vector in zip(queries, query_vectors, strict=True):
-            found = find_candidates(lexical, dense, query.text, vector)
+            found = find_candidates(lexical, dense, query.text, vector, near=True)
             judged.append(Judged(query, found, documents[found.numbers], numbers[query.document.id], read))
             advance(1)
     return judged
 
 
-def best_weight(judged: Sequence[Judged]) -> float:
+def best_weight(judged: Sequence[Judged], nearness: float = 0.0) -> float:
     """The dense side's weight with the best mean nDCG@10; the middle of several equally good ones."""
-    means = np.array([np.mean([one.measures("hybrid", float(weight))[0] for one in judged]) for weight in WEIGHTS])
+    means = np.array(
+        [np.mean([one.measures("hybrid", float(weight), nearness)[0] for one in judged]) for weight in WEIGHTS]
+    )
     best = np.flatnonzero(means >= means.max() - 1e-12)
     return float(WEIGHTS[best[len(best) // 2]])
 
 
-def make_report(judged: Sequence[Judged], seed: int) -> dict[str, Any]:
+def make_report(judged: Sequence[Judged], seed: int, nearness: Literal["auto", "on", "off"] = "auto") -> dict[str, Any]:
     """Measures the three modes and says which one won.
 
     The queries fall into two halves by their documents' ids. Each half is measured with the fusion weight that was best
@@ -163,6 +165,7 @@ def make_report(judged: Sequence[Judged], seed: int) -> dict[str, Any]:
     Args:
         judged: The queries.
         seed: Of the bootstrap.
+        nearness: Whether words that stand together count in the hybrid mode; auto: where they surely help.
 
     Returns:
         JSON values; see ``docs/report.md``.
@@ -173,16 +176,18 @@ def make_report(judged: Sequence[Judged], seed: int) -> dict[str, Any]:
             "queries": len(judged),
             "mode": "hybrid",
             "weight": DEFAULT_WEIGHT,
+            "nearness": NEARNESS if nearness == "on" else 0.0,
             "verdict": f"Not measured: {len(judged)} held-out queries, and an honest comparison needs "
             f"{FEWEST_QUERIES}. Searches are hybrid, with equal weights.",
         }
     in_first = np.array([in_first_half(one.query.document.id) for one in judged])
     halves = [[one for one, first in zip(judged, in_first, strict=True) if first == side] for side in (True, False)]
-    tuned_on_other = {True: best_weight(halves[1]), False: best_weight(halves[0])}
+    ways = {share: _measured_hybrid(judged, in_first, halves, share) for share in (0.0, NEARNESS)}
+    together = summary(ways[NEARNESS].values - ways[0.0].values, seed)
+    helps = together["ndcg@10"]["low"] > 0
+    share = NEARNESS if nearness == "on" or (nearness == "auto" and helps) else 0.0
     values: dict[Mode, np.ndarray] = {
-        mode: np.array(
-            [one.measures(mode, tuned_on_other[bool(first)]) for one, first in zip(judged, in_first, strict=True)]
-        )
+        mode: ways[share].values if mode == "hybrid" else np.array([one.measures(mode, 0.0) for one in judged])
         for mode in MODES
     }  # each (Q, 3)
     modes = {mode: summary(values[mode], seed) for mode in MODES}
@@ -196,11 +201,27 @@ def make_report(judged: Sequence[Judged], seed: int) -> dict[str, Any]:
         "documents_counted_once": True,
         "modes": modes,
         "differences": differences,
-        "weights_by_half": [tuned_on_other[False], tuned_on_other[True]],
-        "weight": best_weight(judged),
+        "weights_by_half": ways[share].weights_by_half,
+        "weight": best_weight(judged, share),
+        "nearness": share,
+        "nearness_difference": together,
         "mode": winner,
-        "verdict": _verdict(winner, differences),
+        "verdict": _verdict(winner, differences, together if share and winner == "hybrid" else None),
     }
+
+
+class _Hybrid(NamedTuple):
+    values: np.ndarray
+    weights_by_half: list[float]
+
+
+def _measured_hybrid(
+    judged: Sequence[Judged], in_first: np.ndarray, halves: Sequence[Sequence[Judged]], nearness: float
+) -> _Hybrid:
+    """`METRICS` of the hybrid, (Q, 3), and the weights that were best on the first half and on the second."""
+    weights = [best_weight(half, nearness) for half in halves]
+    rows = [one.measures("hybrid", weights[int(first)], nearness) for one, first in zip(judged, in_first, strict=True)]
+    return _Hybrid(np.array(rows), weights)
 
 
 def choose_mode(values: Mapping[Mode, np.ndarray], seed: int) -> Mode:
@@ -242,7 +263,9 @@ def summary(values: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def _verdict(winner: Mode, differences: dict[str, dict[str, dict[str, float]]]) -> str:
+def _verdict(
+    winner: Mode, differences: dict[str, dict[str, dict[str, float]]], together: dict[str, dict[str, float]] | None
+) -> str:
     if winner == "bm25":
         return (
             "The trained encoder does not help on this corpus: words alone (BM25) find best, "
@@ -251,6 +274,12 @@ def _verdict(winner: Mode, differences: dict[str, dict[str, dict[str, float]]]) 
     gain = differences[f"{winner} - bm25"]["ndcg@10"]
     name = "Words and vectors together find" if winner == "hybrid" else "Vectors alone find"
     sure = f"95% interval {gain['low']:+.3f} to {gain['high']:+.3f}"
+    more = ""
+    if together:
+        part = together["ndcg@10"]
+        more = (
+            f" Of it, {part['mean']:+.3f} ({part['low']:+.3f} to {part['high']:+.3f}) is of words that stand together."
+        )
     if gain["low"] > 0:
-        return f"{name} better than words alone: nDCG@10 {gain['mean']:+.3f} ({sure})."
-    return f"{name} about as well as words alone: nDCG@10 {gain['mean']:+.3f}, which may be chance ({sure})."
+        return f"{name} better than words alone: nDCG@10 {gain['mean']:+.3f} ({sure}).{more}"
+    return f"{name} about as well as words alone: nDCG@10 {gain['mean']:+.3f}, which may be chance ({sure}).{more}"

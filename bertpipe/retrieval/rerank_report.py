@@ -67,7 +67,7 @@ def read_candidates(
         assert one.read is not None
         first_half = in_first_half(one.query.document.id)
         weight = report["weights_by_half"][int(first_half)] if report["measured"] else report["weight"]
-        places, scores = one.found(mode, weight)
+        places, scores = one.found(mode, weight, report["nearness"])
         passages = one.read(one.candidates.numbers[places[:DEPTH]].tolist())
         reranked = ranker.scores(one.query.text, passages)
         found.append(ReadQuery(one.documents[places], scores, reranked, one.relevant, first_half, mode))

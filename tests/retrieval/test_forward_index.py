@@ -48,6 +48,31 @@ def test_counts_what_many_passages_hold(tmp_path):
     assert index.total_terms == sum(map(len, passages.values()))
 
 
+@pytest.mark.parametrize("span", [1, 2, 5, 24, 1000])
+def test_what_stands_together(tmp_path, span):
+    """Against trying every stretch; passages are read side by side, and no stretch goes from one into the next."""
+    random = np.random.default_rng(span)
+    passages = {
+        number: [f"w{word}" for word in random.zipf(1.4, random.integers(0, 50)).clip(max=30)] for number in range(200)
+    }
+    index = written(tmp_path / "forward", passages)
+    numbers = [*random.permutation(200)[:90].tolist(), 999, -1, 7, 7]
+    terms = [f"w{word}" for word in (1, 3, 4, 9, 17, 29, 77)]
+    weights = random.random(len(terms)).astype(np.float32)
+
+    def worth(stretch):
+        return sum(weight for term, weight in zip(terms, weights.tolist(), strict=True) if term in stretch)
+
+    expected = []
+    for number in numbers:
+        own = passages.get(number, [])
+        expected.append(max((worth(own[start : start + span]) for start in range(len(own))), default=0))
+    np.testing.assert_allclose(index.most_together(terms, weights, np.array(numbers), span), expected, rtol=1e-12)
+    assert index.most_together(["never"], weights[:1], np.array([0, 1]), span).tolist() == [0, 0]
+    assert index.most_together([], weights[:0], np.array([0, 1]), span).tolist() == [0, 0]
+    assert index.most_together(terms, weights, np.empty(0, np.int64), span).shape == (0,)
+
+
 def test_of_no_passages_and_without_passages(tmp_path):
     index = written(tmp_path / "forward", PASSAGES)
     assert index.counts(["a", "split"], np.empty(0, np.int64))[0].shape == (0, 2)

@@ -92,6 +92,23 @@ def test_searches_are_what_their_scores_say(index, built, encoder, query, k):
             assert hit.scores.keys() == ({"bm25", "dense"} if mode == "hybrid" else {mode})
 
 
+def test_words_that_stand_together_count_where_the_settings_say_so(folder, index, encoder_folder):
+    query = "wash the burrs with water"
+    IndexSettings(encoder_digest(encoder_folder), COUNT, "hybrid", WEIGHT, nearness=0.4).save(folder)
+    hits = Index(folder).search(query, COUNT).hits
+    numbers = np.array([hit.passage.number for hit in hits])
+    near = index.lexical.nearness(query, numbers)
+    plain = {hit.passage.number: hit.score for hit in index.search(query, COUNT).hits}
+    for hit, share in zip(hits, near, strict=True):
+        assert hit.scores["nearness"] == pytest.approx(share)
+        assert sum(hit.parts.values()) == pytest.approx(hit.score)
+        assert hit.parts.keys() == {"bm25", "dense", "nearness"}
+        assert hit.score == pytest.approx(plain[hit.passage.number] + 0.4 * share / near.std())
+    assert near.argmax() == 0
+    assert "nearness" not in json.loads((index.folder / "index.json").read_text())
+    assert "nearness" not in Index(folder).search(query, mode="bm25").hits[0].scores
+
+
 def test_the_settings_choose_the_mode(folder, encoder_folder):
     assert Index(folder).search("water").mode == "hybrid"
     IndexSettings(encoder_digest(encoder_folder), COUNT, "bm25", WEIGHT).save(folder)

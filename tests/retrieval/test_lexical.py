@@ -160,6 +160,19 @@ def test_only_the_first_terms_of_a_long_query_count(index, monkeypatch):
     assert not len(index.search("      split", 5)[0])
 
 
+def test_nearness_is_the_idf_of_what_stands_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(lexical, "SPAN", 3)
+    texts = ["apple banana x y", "apple x y banana cherry", "cherry cherry x", "nothing here"]
+    index = LexicalIndex.build(tmp_path / "index", [(number, "", text) for number, text in enumerate(texts)])
+    idf = np.log(1 + (4 - 2 + 0.5) / (2 + 0.5))  # each stands in two of the four
+    expected = [2 * idf, 2 * idf, idf, 0, 0]
+    query = "Cherry? apple, banana -- unheard"
+    np.testing.assert_allclose(index.nearness(query, np.array([0, 1, 2, 3, 99])), expected, rtol=1e-6)
+    assert index.nearness("", np.array([0, 1])).tolist() == [0, 0]
+    monkeypatch.setattr(lexical, "MOST_NEAR", 1)
+    np.testing.assert_allclose(index.nearness(query, np.array([0, 1])), [0, idf], rtol=1e-6)  # the first of the rarest
+
+
 def test_equal_scores_come_by_number(tmp_path):
     index = LexicalIndex.build(tmp_path / "index", [(number, "", "same words") for number in range(3, 90, 2)])
     assert index.search("words", 4)[0].tolist() == [3, 5, 7, 9]

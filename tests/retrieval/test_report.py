@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bertpipe.retrieval.candidates import Candidates
-from bertpipe.retrieval.fusion import WEIGHTS
+from bertpipe.retrieval.fusion import NEARNESS, WEIGHTS
 from bertpipe.retrieval.held_out import HeldOutQuery, held_out_queries
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.passage_store import PassageStore
@@ -18,10 +18,11 @@ from bertpipe.text.passages import document_windows
 SECOND, FOURTH = 1 / math.log2(3), 1 / math.log2(5)
 
 
-def judged(name, bm25, dense, documents=None, relevant=1, kind="title"):
+def judged(name, bm25, dense, documents=None, relevant=1, kind="title", near=None):
     """A query whose candidates are numbered from 0; candidate n is of document n unless told otherwise."""
     count = len(bm25)
-    candidates = Candidates(np.arange(count), np.array(bm25, np.float32), np.array(dense, np.float32))
+    together = np.zeros(count) if near is None else np.array(near, np.float64)
+    candidates = Candidates(np.arange(count), np.array(bm25, np.float32), np.array(dense, np.float32), together)
     owners = np.arange(count) if documents is None else np.array(documents)
     return Judged(HeldOutQuery("?", kind, Document(str(name), "", "")), candidates, owners, relevant)
 
@@ -135,6 +136,23 @@ def test_the_weight_for_searches_is_the_best_of_all_queries():
     assert report["weight"] == best[len(best) // 2]
 
 
+@pytest.mark.parametrize(
+    ("near", "helps"), [([0, 5, 1], True), ([5, 0, 1], False), ([0, 0, 0], False)], ids=["helps", "harms", "no say"]
+)
+def test_words_that_stand_together_count_where_they_surely_help(near, helps):
+    queries = many(bm25=[3, 2.9, 0], dense=[0.5, 0.49, 0.1], near=near)
+    without = make_report(queries, seed=0, nearness="off")
+    report = make_report(queries, seed=0)
+    always = make_report(queries, seed=0, nearness="on")
+    assert (without["nearness"], report["nearness"], always["nearness"]) == (0, NEARNESS if helps else 0, NEARNESS)
+    assert report["modes"] == (always if helps else without)["modes"]
+    assert report["weight"] == best_weight(queries, report["nearness"])
+    gain = always["modes"]["hybrid"]["ndcg@10"]["mean"] - without["modes"]["hybrid"]["ndcg@10"]["mean"]
+    assert report["nearness_difference"]["ndcg@10"]["mean"] == pytest.approx(gain, abs=2e-4)
+    assert ("stand together" in report["verdict"]) == helps
+    assert without["modes"]["bm25"] == always["modes"]["bm25"]
+
+
 @pytest.mark.parametrize("count", [0, 1, FEWEST_QUERIES - 1])
 def test_too_few_queries(count):
     report = make_report(many([1, 2], [2, 1], count), seed=0)
@@ -142,6 +160,8 @@ def test_too_few_queries(count):
     assert (report["mode"], report["weight"], report["queries"]) == ("hybrid", 0.5, count)
     assert report["verdict"].startswith(f"Not measured: {count} held-out quer")
     assert "modes" not in report
+    assert report["nearness"] == 0
+    assert make_report(many([1, 2], [2, 1], count), seed=0, nearness="on")["nearness"] == NEARNESS
     assert make_report(many([1, 2], [2, 1], FEWEST_QUERIES), seed=0)["measured"] is True
 
 
