@@ -33,7 +33,7 @@ _WRITING = (
 )
 _FIELDS = ("pair_field", "label_field", "label_separator", "score_field", "word_column", "tag_column")
 _UNDERSTANDING = (*_FIELDS, "rules", "errors", "html")
-_SEARCHING = ("queries", "qrels", "save_runs", "rerank", "rerank_depth")
+_SEARCHING = ("queries", "qrels", "save_runs", "rerank", "rerank_depth", "tune")
 
 
 @with_options(pipeline_option(), json_option())
@@ -48,6 +48,7 @@ Examples:
   bertpipe evaluate runs/notes/index --queries queries.tsv --qrels qrels.txt
   bertpipe evaluate -p notes.toml --queries dev-v2.0.json --html notes.html
   bertpipe evaluate -p notes.toml --queries dev-v2.0.json --rerank
+  bertpipe evaluate -p notes.toml --queries queries.jsonl --qrels qrels.tsv --tune
 """
 )
 @click.argument("paths", metavar="[MODEL] DATA | [INDEX]", nargs=-1)
@@ -89,6 +90,9 @@ Examples:
 @click.option(
     "--rerank-depth", metavar="N", type=click.IntRange(1, 100), help="First hits that --rerank reads.  [default: 20]"
 )
+@click.option(
+    "--tune", is_flag=True, default=None, help="Say which mixture of words and vectors finds the queries best."
+)
 def evaluate(paths: tuple[str, ...], pipeline: str | None, as_json: bool, **options: Any) -> None:
     """Measure a model on DATA, or an index on queries, with 95% intervals.
 
@@ -104,7 +108,7 @@ def evaluate(paths: tuple[str, ...], pipeline: str | None, as_json: bool, **opti
         _evaluate_index(paths, pipeline, given, as_json=as_json)
         return
     if any(name in given for name in _SEARCHING):
-        raise click.UsageError("--qrels, --save-runs and --rerank go with --queries.")
+        raise click.UsageError("--qrels, --save-runs, --rerank and --tune go with --queries.")
     if not 1 <= len(paths) <= 2:
         raise click.UsageError("Give a model and one file, or one file; of an index, give --queries.")
     model = paths[0] if len(paths) == 2 else None
@@ -146,6 +150,7 @@ def _evaluate_index(paths: tuple[str, ...], pipeline: str | None, given: dict[st
         html=given.get("html"),
         rerank=given.get("rerank", False),
         rerank_depth=given.get("rerank_depth"),
+        tune=given.get("tune", False),
         as_json=as_json,
     )
 

@@ -34,6 +34,7 @@ def evaluate_index_command(
     html: str | None,
     rerank: bool,
     rerank_depth: int | None,
+    tune: bool,
     as_json: bool,
 ) -> None:
     """Measures an index, and prints what came out.
@@ -47,6 +48,7 @@ def evaluate_index_command(
         html: File for a page.
         rerank: Measure the reranker as well.
         rerank_depth: Hits that it reads.
+        tune: Say which mixture of words and vectors finds the queries best.
         as_json: Print JSON.
     """
     if html:
@@ -67,7 +69,12 @@ def evaluate_index_command(
             "index": str(index.folder),
             "data": queries,
             **evaluate_index(
-                index, judged, progress=progress, runs=runs, rerank_depth=(rerank_depth or DEPTH) if rerank else None
+                index,
+                judged,
+                progress=progress,
+                runs=runs,
+                rerank_depth=(rerank_depth or DEPTH) if rerank else None,
+                tune=tune,
             ),
         }
     remarks = _remarks(report, judged)
@@ -133,6 +140,24 @@ def _show(report: Mapping[str, Any], remarks: list[str]) -> None:
         _print_table(console, modes | differences, [before, RERANKED, f"{RERANKED} - {before}"])
     for line in remarks:
         console.print(Text(line, style="dim"))
+    if "best_mixture" in report:
+        console.print(f"\n{_advice(report['best_mixture'])}", markup=False)
+
+
+def _advice(best: Mapping[str, Any]) -> str:
+    """What to set so that these queries are found better."""
+    if not best["measured"]:
+        return f"{counted(best['queries'], 'queries')} are too few to tune the mixture with."
+    gain = best["gain"]
+    difference = f"nDCG@10 {gain['mean']:+.3f} (95% interval {gain['low']:+.3f} to {gain['high']:+.3f})"
+    if not best["helps"]:
+        return f"No other mixture finds these queries surely better: {difference}."
+    near = "on" if best["nearness"] else "off"
+    return (
+        f"The hybrid finds these queries better with another mixture: {difference}.\n"
+        f"To have it, write into the pipeline file, and run `bertpipe index`:\n\n"
+        f'[index]\nmode = "hybrid"\nweight = {best["weight"]}\nnearness = "{near}"'
+    )
 
 
 def _print_table(console: Console, figures: Mapping[str, Any], columns: Sequence[str], bold: str = "") -> None:

@@ -14,6 +14,7 @@ from bertpipe.progress import Progress
 from bertpipe.retrieval.document_ranking import rank_documents
 from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.judged_queries import JudgedQueries
+from bertpipe.retrieval.mixture_tuning import tune_mixture
 from bertpipe.retrieval.query_batches import encoded_queries
 from bertpipe.retrieval.ranking_scores import CUTS, DEPTH, METRICS, require_ir_measures, score_rankings
 from bertpipe.retrieval.search_result import MODES, Mode
@@ -39,6 +40,7 @@ def evaluate_index(
     progress: Progress,
     runs: Path | None = None,
     rerank_depth: int | None = None,
+    tune: bool = False,
 ) -> dict[str, Any]:
     """Searches for every query in every mode, and scores what was found.
 
@@ -49,6 +51,7 @@ def evaluate_index(
         runs: A folder for ``hybrid.run`` and its like, in TREC's format.
         rerank_depth: Also measures the default mode reranked, so many of its first hits read: a number, because what a
             time allows is another number on every machine. None: the reranker has no say.
+        tune: Also looks for the mixture of words and vectors that finds these queries best.
 
     Returns:
         JSON values; see ``docs/evaluation.md``.
@@ -85,6 +88,7 @@ def evaluate_index(
         "weight": index.settings.weight,
         "nearness": index.settings.nearness,
         "mode": index.settings.mode,
+        **({"best_mixture": _tuned(index, judged, progress)} if tune else {}),
         **({} if rerank_depth is None else {"rerank_depth": rerank_depth}),
         "searches_per_second": round(len(queries) * len(ways) / max(seconds, 1e-9), 1),
         **_summary(values, pairs),
@@ -120,6 +124,13 @@ def _search(index: Index, judged: JudgedQueries, progress: Progress, ways: Mappi
         progress.advance(1)
     progress.finish()
     return rankings
+
+
+def _tuned(index: Index, judged: JudgedQueries, progress: Progress) -> dict[str, Any]:
+    progress.start("tuning the mixture", total=len(judged.queries), unit="queries")
+    best = tune_mixture(index, judged, progress.advance, SEED)
+    progress.finish()
+    return best
 
 
 def _summary(values: Mapping[str, Mapping[str, np.ndarray]], pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:

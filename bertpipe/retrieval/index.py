@@ -15,7 +15,7 @@ from bertpipe.errors import ArtefactError, ConfigError
 from bertpipe.pipeline.artefact import published_folder
 from bertpipe.pipeline.editing import edit_artefact
 from bertpipe.pipeline.reading import read_whole, state_of
-from bertpipe.retrieval.candidates import DEPTH, find_candidates
+from bertpipe.retrieval.candidates import DEPTH, Candidates, find_candidates
 from bertpipe.retrieval.encoder import Encoder, encoder_digest
 from bertpipe.retrieval.index_folder import (
     ENCODER,
@@ -324,6 +324,17 @@ class Index:
         best = np.argsort(-score, kind="stable")[:k]
         sides = {name: values[best] for name, values in found.scores.items()}
         return found.numbers[best], score[best], sides, {name: parts[name][best] for name in sides}
+
+    def candidates(self, query: str, vector: np.ndarray | None = None) -> Candidates:
+        """What the hybrid mode chooses among, with all that its score may be made of.
+
+        Args:
+            query: Any text.
+            vector: float32 (D,), the query's, where it was encoded before.
+        """
+        if vector is None:
+            vector = self.encoder.encode_queries([query])[0]
+        return find_candidates(self._lexical, self._vectors, query, vector, near=True)
 
     def add(self, documents: Iterable[Document]) -> int:
         """Adds documents, in place of those with the same ids.

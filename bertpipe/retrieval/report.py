@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -147,7 +147,14 @@ def judge(
     return judged
 
 
-def best_weight(judged: Sequence[Judged], nearness: float = 0.0) -> float:
+class Measured(Protocol):
+    """A query that can be measured with any weight."""
+
+    def measures(self, mode: Mode, weight: float, nearness: float = 0.0) -> tuple[float, ...]:
+        """Metrics of one mode's ranking, nDCG@10 first."""
+
+
+def best_weight(judged: Sequence[Measured], nearness: float = 0.0) -> float:
     """The dense side's weight with the best mean nDCG@10; the middle of several equally good ones."""
     means = np.array(
         [np.mean([one.measures("hybrid", float(weight), nearness)[0] for one in judged]) for weight in WEIGHTS]
@@ -156,7 +163,9 @@ def best_weight(judged: Sequence[Judged], nearness: float = 0.0) -> float:
     return float(WEIGHTS[best[len(best) // 2]])
 
 
-def make_report(judged: Sequence[Judged], seed: int, nearness: Literal["auto", "on", "off"] = "auto") -> dict[str, Any]:
+def make_report(
+    judged: Sequence[Judged], seed: int, nearness: Literal["auto", "on", "off"] = "auto", weight: float | None = None
+) -> dict[str, Any]:
     """Measures the three modes and says which one won.
 
     The queries fall into two halves by their documents' ids. Each half is measured with the fusion weight that was best
@@ -166,6 +175,7 @@ def make_report(judged: Sequence[Judged], seed: int, nearness: Literal["auto", "
         judged: The queries.
         seed: Of the bootstrap.
         nearness: Whether words that stand together count in the hybrid mode; auto: where they surely help.
+        weight: Of the dense side in the hybrid mode; tuned if left out.
 
     Returns:
         JSON values; see ``docs/report.md``.
@@ -175,14 +185,14 @@ def make_report(judged: Sequence[Judged], seed: int, nearness: Literal["auto", "
             "measured": False,
             "queries": len(judged),
             "mode": "hybrid",
-            "weight": DEFAULT_WEIGHT,
+            "weight": DEFAULT_WEIGHT if weight is None else weight,
             "nearness": NEARNESS if nearness == "on" else 0.0,
             "verdict": f"Not measured: {len(judged)} held-out queries, and an honest comparison needs "
-            f"{FEWEST_QUERIES}. Searches are hybrid, with equal weights.",
+            f"{FEWEST_QUERIES}. Searches are hybrid, with {'equal weights' if weight is None else 'the weight given'}.",
         }
     in_first = np.array([in_first_half(one.query.document.id) for one in judged])
     halves = [[one for one, first in zip(judged, in_first, strict=True) if first == side] for side in (True, False)]
-    ways = {share: _measured_hybrid(judged, in_first, halves, share) for share in (0.0, NEARNESS)}
+    ways = {share: _measured_hybrid(judged, in_first, halves, share, weight) for share in (0.0, NEARNESS)}
     together = summary(ways[NEARNESS].values - ways[0.0].values, seed)
     helps = together["ndcg@10"]["low"] > 0
     share = NEARNESS if nearness == "on" or (nearness == "auto" and helps) else 0.0
@@ -202,7 +212,7 @@ def make_report(judged: Sequence[Judged], seed: int, nearness: Literal["auto", "
         "modes": modes,
         "differences": differences,
         "weights_by_half": ways[share].weights_by_half,
-        "weight": best_weight(judged, share),
+        "weight": best_weight(judged, share) if weight is None else weight,
         "nearness": share,
         "nearness_difference": together,
         "mode": winner,
@@ -216,10 +226,14 @@ class _Hybrid(NamedTuple):
 
 
 def _measured_hybrid(
-    judged: Sequence[Judged], in_first: np.ndarray, halves: Sequence[Sequence[Judged]], nearness: float
+    judged: Sequence[Judged],
+    in_first: np.ndarray,
+    halves: Sequence[Sequence[Judged]],
+    nearness: float,
+    weight: float | None,
 ) -> _Hybrid:
     """`METRICS` of the hybrid, (Q, 3), and the weights that were best on the first half and on the second."""
-    weights = [best_weight(half, nearness) for half in halves]
+    weights = [best_weight(half, nearness) if weight is None else weight for half in halves]
     rows = [one.measures("hybrid", weights[int(first)], nearness) for one, first in zip(judged, in_first, strict=True)]
     return _Hybrid(np.array(rows), weights)
 

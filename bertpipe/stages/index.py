@@ -38,6 +38,9 @@ class IndexConfig(BaseModel, extra="forbid"):
     rerank_queries: int = Field(
         200, ge=0, description="Held-out queries to measure a reranker with, at most; reading takes long."
     )
+    weight: float | None = Field(
+        None, ge=0, le=1, description="Of the vectors in the hybrid mode; by default, what found held-out queries best."
+    )
     nearness: Literal["auto", "on", "off"] = Field(
         "auto",
         description="Whether words of a query that stand together count for more in the hybrid mode; auto: where that "
@@ -182,7 +185,7 @@ def _measure(
     run.progress.start("measuring on held-out queries", total=len(queries), unit="queries")
     judged = judge(queries, store, vectors, encoder, overlap=overlap, advance=run.progress.advance)
     run.progress.finish()
-    report = make_report(judged, run.config.seed, run.config.nearness)
+    report = make_report(judged, run.config.seed, run.config.nearness, run.config.weight)
     if reranker is not None:
         mode = report["mode"] if run.config.mode == "auto" else run.config.mode
         few = judged[: run.config.rerank_queries]

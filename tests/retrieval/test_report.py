@@ -153,6 +153,17 @@ def test_words_that_stand_together_count_where_they_surely_help(near, helps):
     assert without["modes"]["bm25"] == always["modes"]["bm25"]
 
 
+def test_a_weight_that_is_given_is_not_tuned():
+    queries = many(bm25=[3, 2.9, 0], dense=[0.5, 0.49, 0.1])
+    report = make_report(queries, seed=0, weight=0.15)
+    assert (report["weight"], report["weights_by_half"]) == (0.15, [0.15, 0.15])
+    expected = np.mean([one.measures("hybrid", 0.15)[0] for one in queries])
+    assert report["modes"]["hybrid"]["ndcg@10"]["mean"] == pytest.approx(expected, abs=1e-4)
+    few = make_report(queries[:3], seed=0, weight=0.15)
+    assert few["weight"] == 0.15
+    assert "with the weight given" in few["verdict"]
+
+
 @pytest.mark.parametrize("count", [0, 1, FEWEST_QUERIES - 1])
 def test_too_few_queries(count):
     report = make_report(many([1, 2], [2, 1], count), seed=0)

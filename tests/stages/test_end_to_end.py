@@ -57,6 +57,22 @@ def test_texts_and_vectors_lie_on_the_disk_once(project):
     assert PassageStore.open(embed / "passages.sqlite").of_document("new") == []
 
 
+def test_words_that_stand_together_count_if_asked_to(project):
+    assert "nearness" not in project.hits("clean the burrs", "hybrid")[0]["scores"]
+    assert project.ran("--set", "index.nearness=on", "--set", "index.weight=0.3") == ["index"]
+    report = json.loads((project.runs / "index" / "report.json").read_text())
+    assert (report["nearness"], report["weight"]) == (0.4, 0.3)
+    done = project("search", "clean the burrs", "--mode", "hybrid", "--explain", "--json")
+    hits = json.loads(done.out)["hits"]
+    for hit in hits:
+        assert hit["score"] == pytest.approx(sum(hit["explanation"]["parts"].values()), abs=1e-5)
+        assert hit["scores"].keys() == hit["explanation"]["parts"].keys() == {"bm25", "dense", "nearness"}
+    assert max(hit["scores"]["nearness"] for hit in hits) > 0
+    Index.open(project.runs / "index").add([Document("new", "Burrs", "Clean the burrs with a brush.")])
+    settings = Index.open(project.runs / "index").settings
+    assert (settings.nearness, settings.weight) == (0.4, 0.3)
+
+
 def test_a_copy_of_the_project_is_still_fresh_and_searches_the_same(built, project):
     assert project.ran() == []
     for mode in ("hybrid", "dense", "bm25"):

@@ -43,6 +43,33 @@ def test_an_index_is_measured(built, files, tmp_path):
     assert all(len(line) <= 80 for line in shown.out.splitlines())
 
 
+def test_the_mixture_is_tuned_if_asked_to(built, files):
+    queries, qrels, records = files
+    options = ["--queries", str(queries), "--qrels", str(qrels)]
+    report = json.loads(built("evaluate", *options, "--tune", "--json").out)
+    best = report["best_mixture"]
+    assert best["measured"] is True
+    assert best["queries"] == len(records)
+    shown = built("evaluate", *options, "--tune").out
+    if best["helps"]:
+        assert f'[index]\nmode = "hybrid"\nweight = {best["weight"]}\n' in shown
+    else:
+        assert "No other mixture finds these queries surely better" in shown
+    assert "best_mixture" not in json.loads(built("evaluate", *options, "--json").out)
+
+
+def test_the_advice(built):
+    from bertpipe.cli.evaluate_index import _advice
+
+    gain = {"mean": 0.0884, "low": 0.0801, "high": 0.097}
+    best = {"measured": True, "helps": True, "weight": 0.55, "nearness": 0.4, "gain": gain}
+    assert 'mode = "hybrid"\nweight = 0.55\nnearness = "on"' in _advice(best)
+    assert "+0.088 (95% interval +0.080 to +0.097)" in _advice(best)
+    assert 'nearness = "off"' in _advice({**best, "nearness": 0.0})
+    assert "surely better" in _advice({**best, "helps": False})
+    assert "19 queries are too few" in _advice({"measured": False, "queries": 19})
+
+
 def test_squad(built, tmp_path):
     text = sorted(built.docs.glob("*.txt"))[0].read_text(encoding="utf-8")
     asked = {"id": "s1", "question": "What is it?", "answers": [{"text": text[:4], "answer_start": 0}]}
@@ -61,7 +88,7 @@ def test_squad(built, tmp_path):
     ("options", "code", "message"),
     [
         (["--queries", "QUERIES"], 1, "does not say what answers its queries"),
-        (["--qrels", "QRELS"], 2, "--qrels, --save-runs and --rerank go with --queries"),
+        (["--qrels", "QRELS"], 2, "--qrels, --save-runs, --rerank and --tune go with --queries"),
         (["--queries", "QUERIES", "--qrels", "QRELS", "--beams", "3"], 2, "--beams is for models"),
         (["--queries", "QUERIES", "--qrels", "gone.tsv"], 1, "gone.tsv: cannot be read"),
         (["--queries", "QUERIES", "--qrels", "QRELS", "--save-runs", "QRELS"], 1, "it is a file"),
