@@ -27,6 +27,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Searches, in this process, with ``options.threads`` threads; the raw engines take turns with ours."""
     import faiss
 
+    from bertpipe.retrieval.fusion import NEARNESS
     from bertpipe.retrieval.index import Index
 
     faiss.omp_set_num_threads(options.threads)
@@ -232,6 +234,15 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "bm25": lambda query: index.search(query, K, "bm25"),
         "hybrid": lambda query: index.search(query, K, "hybrid"),
     }
+    usual = index.settings
+
+    def with_nearness(query: str) -> Any:
+        index.settings = replace(usual, nearness=NEARNESS)
+        found = index.search(query, K, "hybrid")
+        index.settings = usual
+        return found
+
+    searches["hybrid, nearness"] = with_nearness
     if options.raw:
         searches |= raw_engines(index, known)
     if options.real_encoder:
@@ -331,11 +342,11 @@ def report(options: argparse.Namespace, alone: dict[str, Any], measured: dict[in
     print("without the raw engines:", json.dumps({name: alone[name] for name in ("open_ms", "own_mb", "mapped_mb")}))
     print("\n| threads | search | CPU p50 / p95, ms | wall p50 / p95, ms | ours to raw, CPU |\n|---|---|---|---|---|")
     for threads, figures in measured.items():
-        for name in ("raw dense", "dense", "raw bm25", "bm25", "raw hybrid", "hybrid", "encoding"):
+        for name in ("raw dense", "dense", "raw bm25", "bm25", "raw hybrid", "hybrid", "hybrid, nearness", "encoding"):
             if f"{name} cpu" not in figures:
                 continue
             (cpu, cpu95), (wall, wall95) = figures[f"{name} cpu"], figures[f"{name} wall"]
-            raw = figures.get(f"raw {name} cpu")
+            raw = figures.get(f"raw {name.partition(',')[0]} cpu")
             ratio = f"{cpu / raw[0]:.2f}" if raw else ""
             print(f"| {threads} | {name} | {cpu:.2f} / {cpu95:.2f} | {wall:.2f} / {wall95:.2f} | {ratio} |")
 

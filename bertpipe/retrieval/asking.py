@@ -12,7 +12,7 @@ import numpy as np
 from bertpipe.errors import ConfigError
 from bertpipe.retrieval.best_sentences import best_sentences
 from bertpipe.retrieval.candidates import DEPTH
-from bertpipe.retrieval.fusion import scaled
+from bertpipe.retrieval.fusion import NEARNESS, scaled
 from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.search_result import Hit
@@ -110,8 +110,9 @@ def ask(index: Index, question: str, k: int = 10, answers: int = ANSWERS, **how:
         raise ConfigError(f"k = {k}", why="there has to be a passage to read")
     reader = index.reader
     begin = time.perf_counter()
-    # More than are read: how sure a search is shows beside the passages that it did not put in front.
-    result = index.search(question, max(k, DEPTH), **how)
+    # More than are read: how sure a search is shows beside the passages that it did not put in front. An answer mostly
+    # stands in one sentence with words of its question, whatever the queries are that the index was tuned with.
+    result = index.search(question, max(k, DEPTH), nearness=NEARNESS, **how)
     proposed = result.hits
     hits = proposed[:k]
     if reader is None:

@@ -235,6 +235,7 @@ class Index:
         where: str | None = None,
         *,
         vector: np.ndarray | None = None,
+        nearness: float | None = None,
         rerank: bool | None = None,
         rerank_ms: float = RERANK_MS,
         rerank_depth: int | None = None,
@@ -248,6 +249,7 @@ class Index:
             where: A condition that documents have to meet (`bertpipe.retrieval.where`); all if left out. Scores of the
                 sides do not depend on it.
             vector: float32 (D,), the query's, where it was encoded before, together with others.
+            nearness: Of words that stand together, in the hybrid mode (`Candidates.parts`); if left out, the index's.
             rerank: Whether the reranker reads the first candidates; if left out, where it surely helped when the index
                 was built.
             rerank_ms: Milliseconds that it may take.
@@ -274,9 +276,9 @@ class Index:
             _ = self.encoder  # first, since the index may move on to get it
         among, notes = self._select(where)
         if query.strip():
-            numbers, score, sides, parts = self._rank(
-                query, max(k, reranking.candidates) if reranking else k, mode, among, vector
-            )
+            count = max(k, reranking.candidates) if reranking else k
+            nearness = self.settings.nearness if nearness is None else nearness
+            numbers, score, sides, parts = self._rank(query, count, mode, among, vector, nearness)
             found = self._passages.get_many(numbers.tolist())
             if ranker and reranking and found:
                 first = found[: reranking.candidates]
@@ -306,7 +308,7 @@ class Index:
         return self._selected[1:]
 
     def _rank(
-        self, query: str, k: int, mode: Mode, among: np.ndarray | None, vector: np.ndarray | None
+        self, query: str, k: int, mode: Mode, among: np.ndarray | None, vector: np.ndarray | None, nearness: float
     ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
         """The best passages' numbers and scores, the scores of the sides, and what these add to a hybrid score."""
         if mode == "bm25":
@@ -317,9 +319,8 @@ class Index:
         if mode == "dense":
             numbers, dense = self._vectors.search(vector, k, among)
             return numbers, dense, {"dense": dense}, {}
-        weight, nearness = self.settings.weight, self.settings.nearness
         found = find_candidates(self._lexical, self._vectors, query, vector, max(DEPTH, k), among, near=nearness > 0)
-        parts = found.parts(weight, nearness)
+        parts = found.parts(self.settings.weight, nearness)
         score = np.add.reduce(list(parts.values()))
         best = np.argsort(-score, kind="stable")[:k]
         sides = {name: values[best] for name, values in found.scores.items()}

@@ -10,6 +10,7 @@ from bertpipe.models.task_settings import QUESTION_ANSWERING, SETTINGS, TaskSett
 from bertpipe.retrieval.asking import ask, passage_priors
 from bertpipe.retrieval.best_sentences import best_sentences
 from bertpipe.retrieval.encoder import encoder_digest
+from bertpipe.retrieval.fusion import NEARNESS
 from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.index_folder import READER, IndexSettings, build_index
 from bertpipe.retrieval.passage import Passage
@@ -92,6 +93,26 @@ def plain(tmp_path_factory, encoder, encoder_folder):
 @pytest.fixture(scope="module")
 def with_reader(tmp_path_factory, encoder, encoder_folder, reader_folder):
     return build(tmp_path_factory.mktemp("read"), encoder, encoder_folder, reader_folder)
+
+
+def test_words_of_a_question_that_stand_together_count(plain, monkeypatch):
+    """Whatever the queries are that the index was tuned with: an answer mostly stands in one sentence."""
+    index = Index(plain)
+    asked = []
+
+    def search(*query, **how):
+        asked.append(how)
+        return Index.search(index, *query, **how)
+
+    monkeypatch.setattr(index, "search", search)
+    question = "Why not water?"
+    assert ask(index, question).answers
+    assert [how["nearness"] for how in asked] == [NEARNESS]
+    near = index.search(question, 100, nearness=NEARNESS).hits
+    usual = {hit.passage.number: hit for hit in index.search(question, 100).hits}
+    assert "nearness" not in usual[near[0].passage.number].scores
+    for hit in near:
+        assert hit.score == pytest.approx(usual[hit.passage.number].score + hit.parts["nearness"])
 
 
 def test_the_graph_answers_as_the_model_does(torch_reader_and_folder):
