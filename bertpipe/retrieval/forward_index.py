@@ -29,6 +29,8 @@ _TERMS, _PLACES, _HASHES, _NUMBERS = (
 _TERM = np.dtype("<u4")
 # Terms written at a time: an array for every passage would take longer than its terms.
 _BLOCK = 1 << 16
+# Passages that are looked through at a time, for a bound on memory: a number for every term at each occurrence of any.
+_AT_ONCE = 1024
 
 
 class ForwardIndex:
@@ -87,6 +89,9 @@ class ForwardIndex:
         Returns:
             float64 (C,): the largest sum of the weights of different terms in one span of the passage.
         """
+        if len(numbers) > _AT_ONCE:
+            blocks = np.split(numbers, range(_AT_ONCE, len(numbers), _AT_ONCE))
+            return np.concatenate([self.most_together(terms, weights, block, span) for block in blocks])
         _, rows, places, columns = self._hits(terms, numbers)
         best = np.zeros(len(numbers))
         if not len(rows):

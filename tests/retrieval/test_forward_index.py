@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bertpipe.retrieval import forward_index
 from bertpipe.retrieval.forward_index import ForwardIndex, ForwardWriter
 
 PASSAGES = {0: ["split", "a", "string", "split"], 1: [], 4: ["字", "a"], 5: ["\ud800", "a", "a"]}
@@ -49,7 +50,7 @@ def test_counts_what_many_passages_hold(tmp_path):
 
 
 @pytest.mark.parametrize("span", [1, 2, 5, 24, 1000])
-def test_what_stands_together(tmp_path, span):
+def test_what_stands_together(tmp_path, monkeypatch, span):
     """Against trying every stretch; passages are read side by side, and no stretch goes from one into the next."""
     random = np.random.default_rng(span)
     passages = {
@@ -67,6 +68,8 @@ def test_what_stands_together(tmp_path, span):
     for number in numbers:
         own = passages.get(number, [])
         expected.append(max((worth(own[start : start + span]) for start in range(len(own))), default=0))
+    np.testing.assert_allclose(index.most_together(terms, weights, np.array(numbers), span), expected, rtol=1e-12)
+    monkeypatch.setattr(forward_index, "_AT_ONCE", 7)
     np.testing.assert_allclose(index.most_together(terms, weights, np.array(numbers), span), expected, rtol=1e-12)
     assert index.most_together(["never"], weights[:1], np.array([0, 1]), span).tolist() == [0, 0]
     assert index.most_together([], weights[:0], np.array([0, 1]), span).tolist() == [0, 0]
