@@ -11,6 +11,7 @@ import pytest
 
 from bertpipe.cli.main import invoke
 from bertpipe.pipeline.artefact import Artefact
+from bertpipe.retrieval.fusion import NEARNESS
 from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.search_result import MODES
 
@@ -113,7 +114,7 @@ def check(index, queries):
     for query in queries:
         for mode in MODES:
             began = time.perf_counter()
-            result = index.search(query, 5, mode)
+            result = index.search(query, 5, mode, nearness=NEARNESS)
             assert time.perf_counter() - began < SECONDS, (mode, query[:50])
             assert result.query == query
             assert len(result.hits) <= 5
