@@ -138,12 +138,13 @@ def build(options: argparse.Namespace) -> None:
     from bertpipe.retrieval.lexical import LexicalIndex
     from bertpipe.retrieval.passage import Passage
     from bertpipe.retrieval.passage_store import PassageStore
+    from bertpipe.retrieval.passage_writer import PassageWriter
     from bertpipe.retrieval.tuning import build_tuned
 
     folder, clock = options.folder, Clock(options.folder / "built.json")
 
     def store() -> None:
-        with PassageStore.create(folder / "passages.new") as passages:
+        with PassageWriter(folder / "passages.new") as passages:
             passages.add_many(
                 Passage(number, f"d{number}#0", f"d{number}", "", text, 0, len(text), {})
                 for number, text in enumerate(passage_texts(options))

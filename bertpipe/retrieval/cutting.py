@@ -11,6 +11,7 @@ from bertpipe.errors import ArtefactError
 from bertpipe.retrieval.encoder import Encoder, encoder_digest
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.passage_store import PassageStore
+from bertpipe.retrieval.passage_writer import PassageWriter
 from bertpipe.retrieval.terms import TERMS
 from bertpipe.text.document import Document
 from bertpipe.text.passages import document_windows
@@ -121,7 +122,7 @@ def write_passages(
         InputError: A text cannot be stored as UTF-8.
         StorageError: The disk refused.
     """
-    with PassageStore.create(path, earlier) as store:
+    with PassageWriter(path, earlier) as store:
         for name, value in cutter.facts.items():
             store.note(name, value)
         for entry in _in_runs(entries):

@@ -76,7 +76,7 @@ def built_index(tmp_path_factory, encoder, encoder_folder):
     from bertpipe.retrieval.encoder import encoder_digest
     from bertpipe.retrieval.index_folder import IndexSettings, build_index
     from bertpipe.retrieval.passage import Passage
-    from bertpipe.retrieval.passage_store import PassageStore
+    from bertpipe.retrieval.passage_writer import PassageWriter
 
     folder = tmp_path_factory.mktemp("index")
     passages = []
@@ -86,7 +86,7 @@ def built_index(tmp_path_factory, encoder, encoder_folder):
             place = len(passages), f"notes.jsonl#{title}@{start}", f"notes.jsonl#{title or 'untitled'}"
             passages.append(Passage(*place, title, text, start, start + len(text)))
             start += len(text) + 1
-    with PassageStore.create(folder / "passages") as store:
+    with PassageWriter(folder / "passages") as store:
         store.add_many(passages)
     vectors = encoder.encode_passages([(passage.title, passage.text) for passage in passages])
     whole = folder / "index"

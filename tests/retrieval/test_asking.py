@@ -14,7 +14,7 @@ from bertpipe.retrieval.fusion import NEARNESS
 from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.index_folder import READER, IndexSettings, build_index
 from bertpipe.retrieval.passage import Passage
-from bertpipe.retrieval.passage_store import PassageStore
+from bertpipe.retrieval.passage_writer import PassageWriter
 from bertpipe.retrieval.reader import GRAPH, open_reader, reader_digest
 from bertpipe.text.tokenizer import MODEL_FILE, Tokenizer
 
@@ -67,7 +67,7 @@ def reader_folder(torch_reader_and_folder):
 
 
 def build(folder, encoder, encoder_folder, reader=None):
-    with PassageStore.create(folder / "passages") as store:
+    with PassageWriter(folder / "passages") as store:
         store.add_many(passages())
     vectors = encoder.encode_passages([(one.title, one.text) for one in passages()])
     made = folder / "index"

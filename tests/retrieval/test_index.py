@@ -14,7 +14,7 @@ from bertpipe.retrieval.fusion import fuse
 from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.index_folder import IndexSettings, build_index
 from bertpipe.retrieval.passage import Passage
-from bertpipe.retrieval.passage_store import PassageStore
+from bertpipe.retrieval.passage_writer import PassageWriter
 from bertpipe.text.tokenizer import MODEL_FILE
 
 TEXTS = {
@@ -38,7 +38,7 @@ def passages():
 @pytest.fixture(scope="module")
 def built(tmp_path_factory, encoder, encoder_folder):
     folder = tmp_path_factory.mktemp("index")
-    with PassageStore.create(folder / "passages") as store:
+    with PassageWriter(folder / "passages") as store:
         store.add_many(passages())
     vectors = encoder.encode_passages([(passage.title, passage.text) for passage in passages()])
     advanced = []

@@ -10,6 +10,7 @@ from bertpipe.retrieval.fusion import NEARNESS, WEIGHTS
 from bertpipe.retrieval.held_out import HeldOutQuery, held_out_queries
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.passage_store import PassageStore
+from bertpipe.retrieval.passage_writer import PassageWriter
 from bertpipe.retrieval.report import FEWEST_QUERIES, Judged, best_weight, choose_mode, judge, make_report
 from bertpipe.text.document import Document, is_held_out
 from bertpipe.text.passages import document_windows
@@ -238,7 +239,7 @@ def collection(tmp_path_factory, encoder):
             name = f"{document.id}#{place}"
             passages.append(Passage(len(passages), name, document.id, document.title, text, window.start, window.end))
     path = tmp_path_factory.mktemp("report") / "passages"
-    with PassageStore.create(path) as store:
+    with PassageWriter(path) as store:
         store.add_many(passages)
     vectors = encoder.encode_passages([(passage.title, passage.text) for passage in passages])
     return documents, PassageStore.open(path), vectors

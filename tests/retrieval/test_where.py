@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bertpipe.errors import ConfigError
 from bertpipe.retrieval.passage import Passage
 from bertpipe.retrieval.passage_store import PassageStore
+from bertpipe.retrieval.passage_writer import PassageWriter
 from bertpipe.retrieval.where import DEEPEST, MOST_VALUES, comparison_sql, fields_of, nearest_fields, parse_condition
 
 NAMES = ("lang", "year", "日期", "a.b", "or", 'quote"', "back\\slash", "new\nline", "documents.id", "absent")
@@ -30,7 +31,7 @@ def documents(count=300):
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     path = tmp_path_factory.mktemp("where") / "passages.sqlite"
-    with PassageStore.create(path) as store:
+    with PassageWriter(path) as store:
         for name, title, metadata, count in documents():
             first = len(store)
             store.add_many(
