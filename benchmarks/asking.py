@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from bertpipe.retrieval.asking import ask
+from bertpipe.retrieval.fusion import NEARNESS
 from bertpipe.retrieval.index import Index
 from bertpipe.tasks.answer_scores import answer_values, score_answers
 from bertpipe.text.readers.split import is_dev
@@ -108,7 +109,7 @@ def ask_all(index: Index, questions: Sequence[Question], k: int) -> list[Asked]:
     for number, one in enumerate(questions, start=1):
         own = reader.read(one.question, [one.context], k=1).answers
         result = ask(index, one.question, k, answers=1)
-        texts = {hit.passage.text for hit in index.search(one.question, k).hits}
+        texts = {hit.passage.text for hit in index.search(one.question, k, nearness=NEARNESS).hits}
         found.append(
             Asked(
                 one,
