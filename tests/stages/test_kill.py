@@ -66,7 +66,7 @@ def test_killed_in_every_long_step(fresh, project, monkeypatch):
     log = killed(fresh, AT_CALL.format(**encoder, call=3))
     assert "going on at step 5 of 6" in log
     assert partial(fresh) == ["embed"]
-    settings = {"module": "bertpipe.retrieval.index", "name": "IndexSettings", "function": "save"}
+    settings = {"module": "bertpipe.retrieval.index_folder", "name": "IndexSettings", "function": "save"}
     killed(fresh, AT_CALL.format(**settings, call=1))
     assert partial(fresh) == ["index"]
 
