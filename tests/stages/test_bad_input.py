@@ -216,7 +216,10 @@ def test_a_disk_that_is_really_full(project, tmp_path, step):
         project.file.write_text(f'runs = "{disk / "runs"}"\n' + project.file.read_text())
         project.runs = disk / "runs" / "tiny"
         before = project.digests()
-        size = sum(file.stat().st_size for file in (project.runs / step).rglob("*"))
+        # Copying has undone the links by which an index shares texts and vectors with embed.
+        assert project.finish(project.start("run", "--force", "index")).code == 0
+        statuses = [file.stat() for file in (project.runs / step).rglob("*")]
+        size = sum(status.st_size for status in statuses if step != "index" or status.st_nlink == 1)
         for share in (0, 0.3, 0.6, 0.8, 0.9):
             for leftover in project.runs.glob(".partial-*"):
                 subprocess.run(["rm", "-r", str(leftover)], check=True)
