@@ -141,20 +141,17 @@ class SearchedCollection:
         """`METRICS` of every query, (Q, 3)."""
         return np.array([query.measures(score(query)) for query in self.queries])
 
-    def best_mixture(self, *, nearness: bool = True) -> Mixture:
-        """What gives the best mean nDCG@10.
+    def best_mixtures(self) -> tuple[Mixture, Mixture]:
+        """What gives the best mean nDCG@10, and what does where words that stand together have no say.
 
-        Args:
-            nearness: Words that stand together count where they surely help, as in a report; else they never do.
+        They have one where that surely helps, as in a report.
         """
         best = {}
-        for share in (0.0, NEARNESS) if nearness else (0.0,):
+        for share in (0.0, NEARNESS):
             weight = _best(lambda one, share=share: self.measures(lambda query: query.both(Mixture(one, share))))
             best[share] = Mixture(weight, share)
-        if not nearness:
-            return best[0.0]
         alone, together = (self.measures(lambda query, one=one: query.both(one))[:, 0] for one in best.values())
-        return best[NEARNESS if bootstrap_interval(together - alone, 0)[0] > 0 else 0.0]
+        return best[NEARNESS if bootstrap_interval(together - alone, 0)[0] > 0 else 0.0], best[0.0]
 
     def read(
         self, ranker: PassageRanker, mixture: Mixture, depth: int, count: int

@@ -177,10 +177,9 @@ def measure(
     if dev_part.queries:
         same = dev_part.documents == test_part.documents
         dev = test.asked(dev_part) if same else SearchedCollection(dev_part, opened, parts=parts)
-    mixture = dev.best_mixture() if dev else WITHOUT_DEV
+    mixture, apart = dev.best_mixtures() if dev else (WITHOUT_DEV, WITHOUT_DEV)
     seconds = time.perf_counter() - began
     note = f"{label}: {mixture}, {len(test.passages):,} passages, {seconds:.0f} s"
-    apart = dev.best_mixture(nearness=False) if dev else WITHOUT_DEV
     rows = {
         "words (BM25)": test.measures(lambda query: query.words()),
         f"{label}: vectors": test.measures(lambda query: query.vectors()),

@@ -239,10 +239,11 @@ class LexicalIndex:
             float64 (C,): the largest sum of the idf of different terms of the query within `SPAN` consecutive terms of
             the passage; 0 for a passage that shares no term with the query or does not exist.
         """
-        # One that no passage has would be the rarest.
-        terms = [term for term in _query_terms(query) if self.passages_with(term)]
-        idf = self._idf(terms)
-        rarest = np.argsort(-idf, kind="stable")[:MOST_NEAR]
+        terms = _query_terms(query)
+        held = self._held(terms)
+        idf = self._idf(held)
+        order = np.argsort(-idf, kind="stable")
+        rarest = order[held[order] > 0][:MOST_NEAR]  # one that no passage has would be the rarest
         return self._forward.most_together([terms[place] for place in rarest], idf[rarest], numbers, SPAN)
 
     def term_scores(self, query: str, numbers: np.ndarray) -> dict[str, np.ndarray]:
@@ -265,16 +266,19 @@ class LexicalIndex:
     def _scores(self, terms: list[str], numbers: np.ndarray) -> np.ndarray:
         """What each of Q terms adds to the scores of given passages, float32 (C, Q)."""
         counts, lengths = self._forward.counts(terms, numbers)
-        weights = self._idf(terms) * (1 + _K1)
+        weights = self._idf(self._held(terms)) * (1 + _K1)
         rounded = _LENGTHS.take(np.searchsorted(_LENGTHS, lengths, side="right") - 1)
         average = np.float32(max(1, self._forward.total_terms) / max(1, len(self)))
         norms = _K1 * (1 - _B + _B * rounded.astype(np.float32) / average)
         frequency = counts.astype(np.float32)
         return weights * (frequency / (frequency + norms[:, None]))
 
-    def _idf(self, terms: list[str]) -> np.ndarray:
-        """How rare terms are, float32 (Q,)."""
-        held = np.array([self.passages_with(term) for term in terms], dtype=np.float32)
+    def _held(self, terms: list[str]) -> np.ndarray:
+        """In how many passages terms stand, float32 (Q,)."""
+        return np.array([self.passages_with(term) for term in terms], dtype=np.float32)
+
+    def _idf(self, held: np.ndarray) -> np.ndarray:
+        """How rare terms are that stand in so many passages, float32 (Q,)."""
         half = np.float32(0.5)
         return np.log(1 + (len(self) - held + half) / (held + half))
 

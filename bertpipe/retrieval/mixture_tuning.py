@@ -14,7 +14,7 @@ from bertpipe.retrieval.index import Index
 from bertpipe.retrieval.judged_queries import JudgedQueries
 from bertpipe.retrieval.metrics import ndcg
 from bertpipe.retrieval.query_batches import encoded_queries
-from bertpipe.retrieval.report import CUT, FEWEST_QUERIES, best_weight, in_first_half
+from bertpipe.retrieval.report import CUT, FEWEST_QUERIES, best_weight, in_first_half, measured_hybrid
 from bertpipe.retrieval.search_result import Mode
 from bertpipe.tasks.bootstrap import bootstrap_interval
 
@@ -82,16 +82,9 @@ def tune_mixture(index: Index, judged: JudgedQueries, advance: Callable[[int], N
     first = np.array([in_first_half(query.id) for query in judged.queries], dtype=bool)
     if len(queries) < FEWEST_QUERIES or first.all() or not first.any():
         return {"measured": False, "queries": len(queries)}
-    halves = [[one for one, place in zip(queries, first, strict=True) if place == side] for side in (True, False)]
     settings = index.settings
     own = np.array([one.measures("hybrid", settings.weight, settings.nearness)[0] for one in queries])
-    gains = {}
-    for nearness in (0.0, NEARNESS):
-        weights = [best_weight(half, nearness) for half in halves]
-        tuned = [
-            one.measures("hybrid", weights[int(place)], nearness)[0] for one, place in zip(queries, first, strict=True)
-        ]
-        gains[nearness] = np.array(tuned) - own
+    gains = {share: measured_hybrid(queries, first, share).values[:, 0] - own for share in (0.0, NEARNESS)}
     best = max(gains, key=lambda nearness: gains[nearness].mean())
     low, high = bootstrap_interval(gains[best], seed)
     return {

@@ -191,8 +191,7 @@ def make_report(
             f"{FEWEST_QUERIES}. Searches are hybrid, with {'equal weights' if weight is None else 'the weight given'}.",
         }
     in_first = np.array([in_first_half(one.query.document.id) for one in judged])
-    halves = [[one for one, first in zip(judged, in_first, strict=True) if first == side] for side in (True, False)]
-    ways = {share: _measured_hybrid(judged, in_first, halves, share, weight) for share in (0.0, NEARNESS)}
+    ways = {share: measured_hybrid(judged, in_first, share, weight) for share in (0.0, NEARNESS)}
     together = summary(ways[NEARNESS].values - ways[0.0].values, seed)
     helps = together["ndcg@10"]["low"] > 0
     share = NEARNESS if nearness == "on" or (nearness == "auto" and helps) else 0.0
@@ -220,22 +219,33 @@ def make_report(
     }
 
 
-class _Hybrid(NamedTuple):
+class MeasuredHybrid(NamedTuple):
+    """What `measured_hybrid` found.
+
+    Attributes:
+        values: (Q, M), the metrics of every query.
+        weights_by_half: The weights that were best on the first half and on the second.
+    """
+
     values: np.ndarray
     weights_by_half: list[float]
 
 
-def _measured_hybrid(
-    judged: Sequence[Judged],
-    in_first: np.ndarray,
-    halves: Sequence[Sequence[Judged]],
-    nearness: float,
-    weight: float | None,
-) -> _Hybrid:
-    """`METRICS` of the hybrid, (Q, 3), and the weights that were best on the first half and on the second."""
+def measured_hybrid(
+    queries: Sequence[Measured], in_first: np.ndarray, nearness: float, weight: float | None = None
+) -> MeasuredHybrid:
+    """Measures the hybrid, each half of the queries with the weight that was best on the other.
+
+    Args:
+        queries: Q of them.
+        in_first: bool (Q,), whether a query belongs to the first half.
+        nearness: Of words that stand together.
+        weight: Of the dense side; tuned if left out.
+    """
+    halves = [[one for one, first in zip(queries, in_first, strict=True) if first == side] for side in (True, False)]
     weights = [best_weight(half, nearness) if weight is None else weight for half in halves]
-    rows = [one.measures("hybrid", weights[int(first)], nearness) for one, first in zip(judged, in_first, strict=True)]
-    return _Hybrid(np.array(rows), weights)
+    rows = [one.measures("hybrid", weights[int(first)], nearness) for one, first in zip(queries, in_first, strict=True)]
+    return MeasuredHybrid(np.array(rows), weights)
 
 
 def choose_mode(values: Mapping[Mode, np.ndarray], seed: int) -> Mode:

@@ -1,8 +1,10 @@
 """Passages for stores: three of each document, with texts that repeat."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from bertpipe.retrieval.passage import Passage
+from bertpipe.retrieval.passage_writer import PassageWriter
 
 
 def passages(count, first=0):
@@ -23,3 +25,11 @@ def passages(count, first=0):
 
 def renumbered(some, first):
     return [replace(passage, number=number) for number, passage in enumerate(some, start=first)]
+
+
+def stored(path: Path) -> Path:
+    """A store of 2,500 of them, added in two goes."""
+    with PassageWriter(path) as store:
+        assert store.add_many(passages(1500)) == 1500
+        assert store.add_many(passages(1000, first=1500)) == 1000
+    return path

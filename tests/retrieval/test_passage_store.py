@@ -2,7 +2,7 @@ import sqlite3
 
 import numpy as np
 import pytest
-from stored_passages import passages, renumbered
+from stored_passages import passages, renumbered, stored
 
 from bertpipe.errors import ArtefactError
 from bertpipe.retrieval.passage import Passage
@@ -12,10 +12,7 @@ from bertpipe.retrieval.passage_writer import PassageWriter
 
 @pytest.fixture
 def path(tmp_path):
-    with PassageWriter(tmp_path / "passages.sqlite") as store:
-        assert store.add_many(passages(1500)) == 1500
-        assert store.add_many(passages(1000, first=1500)) == 1000
-    return tmp_path / "passages.sqlite"
+    return stored(tmp_path / "passages.sqlite")
 
 
 def test_what_was_added_is_read_back(path):

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from stored_passages import passages, renumbered
+from stored_passages import passages, renumbered, stored
 
 from bertpipe.errors import ArtefactError, InputError, StorageError
 from bertpipe.retrieval.passage import Passage
@@ -12,10 +12,7 @@ from bertpipe.retrieval.terms import passage_terms
 
 @pytest.fixture
 def path(tmp_path):
-    with PassageWriter(tmp_path / "passages.sqlite") as store:
-        assert store.add_many(passages(1500)) == 1500
-        assert store.add_many(passages(1000, first=1500)) == 1000
-    return tmp_path / "passages.sqlite"
+    return stored(tmp_path / "passages.sqlite")
 
 
 def test_taking_over_gives_the_bytes_of_storing_anew(tmp_path):
